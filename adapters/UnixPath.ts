@@ -1,0 +1,56 @@
+/**
+ * The path of a Unix socket, which outlives its process when that was killed: no runtime removes such a stale one by
+ * itself (https://github.com/oven-sh/bun/issues/29166, https://github.com/denoland/deno/pull/16394).
+ *
+ * It is removed only if it is a socket and nobody answers there. Whoever does answer sees one client that connects and
+ * leaves at once. Abstract paths (NUL first) cannot be stale. Removing the path when a listener closes is not done here:
+ * all three runtimes do it (Node by libuv, Deno since https://github.com/denoland/deno/pull/31947).
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as fs from "node:fs"
+import { dirname } from "node:path"
+import type { Address } from "../core/Address.ts"
+import { type ConnectError, ListenError } from "../core/Sockets.ts"
+import { codeOf, listenError } from "./SystemError.ts"
+
+/**
+ * Binds with `bind`; where that finds a stale path, removes it and binds again. `connect` tells whether somebody
+ * answers. A TCP address is just bound.
+ */
+export const takeOver = <A>(
+  address: Address,
+  bind: Effect.Effect<A, ListenError>,
+  connect: Effect.Effect<void, ConnectError>,
+): Effect.Effect<A, ListenError> => {
+  if (address._tag === "Tcp" || address.path.startsWith("\0")) return bind
+  return bind.pipe(
+    Effect.catch((error) =>
+      error.problem !== "AddressInUse" ? Effect.fail(explain(address.path, error)) : Effect.flatMap(
+        Effect.result(connect),
+        (answer) =>
+          Result.isFailure(answer) && answer.failure.problem === "Refused"
+            ? Effect.flatMap(removeSocket(address, error), () => bind)
+            : Effect.fail(error),
+      )
+    ),
+  )
+}
+
+const removeSocket = (address: Address & { readonly _tag: "Unix" }, inUse: ListenError) =>
+  Effect.suspend(() => {
+    try {
+      if (!fs.lstatSync(address.path).isSocket()) return Effect.fail(inUse)
+      fs.unlinkSync(address.path)
+      return Effect.void
+    } catch (cause) {
+      // Whoever removed it in between did what was wanted.
+      return codeOf(cause) === "ENOENT" ? Effect.void : Effect.fail(listenError(address, cause))
+    }
+  })
+
+// libuv says EACCES where the directory does not exist, which sends the operator looking for permissions.
+const explain = (path: string, error: ListenError): ListenError =>
+  codeOf(error.cause) === "EACCES" && !fs.existsSync(dirname(path))
+    ? new ListenError({ problem: "InvalidAddress", address: error.address, cause: error.cause })
+    : error
