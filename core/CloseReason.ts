@@ -1,0 +1,121 @@
+/**
+ * Why a connection ended: one union for the handler's error, the log's field, the metric's label and the report.
+ *
+ * Named by who is to blame and what to do next. Values are plain data with a string type id, so that two copies of this
+ * module understand each other.
+ */
+import type { Cause } from "effect/Cause"
+import { hasProperty } from "effect/Predicate"
+import type { FrameError } from "./Codec.ts"
+
+const TypeId = "~anyport/CloseReason"
+
+interface Reason<Tag extends string> {
+  readonly [TypeId]: true
+  readonly _tag: Tag
+}
+
+/** The peer finished writing and has every answer. */
+export interface PeerClosed extends Reason<"PeerClosed"> {}
+/** The peer reset the connection. */
+export interface PeerReset extends Reason<"PeerReset"> {}
+/** The service ended it: a session returned, a reply was the last one. */
+export interface LocalClosed extends Reason<"LocalClosed"> {}
+/** The handler failed with an error that it does not handle, or had a defect. `id` stands in the log and in the event. */
+export interface HandlerFailed extends Reason<"HandlerFailed"> {
+  readonly id: string
+  readonly cause: Cause<unknown>
+}
+/** The handler took longer than the service's `timeout`. */
+export interface HandlerTimeout extends Reason<"HandlerTimeout"> {}
+/** The peer's bytes are not a frame. */
+export interface DecodeFailed extends Reason<"DecodeFailed"> {
+  readonly error: FrameError
+}
+/** The service's frame cannot be written by its own codec. */
+export interface EncodeFailed extends Reason<"EncodeFailed"> {
+  readonly error: FrameError
+}
+/** The peer finished writing in the middle of a frame; `length` bytes of it had come. */
+export interface TruncatedFrame extends Reason<"TruncatedFrame"> {
+  readonly length: number
+}
+/** The peer took nothing of what was waiting for it during `deadlines.writeStall`. */
+export interface WriteStalled extends Reason<"WriteStalled"> {}
+/** Somebody asked the server to end it. */
+export interface Kicked extends Reason<"Kicked"> {}
+/** The server drained and everything begun was answered. */
+export interface Drained extends Reason<"Drained"> {}
+/** The server drained and could not wait any longer. */
+export interface DrainTimeout extends Reason<"DrainTimeout"> {}
+/** It was not admitted. */
+export interface Refused extends Reason<"Refused"> {
+  readonly limit: "maxConnections" | "draining"
+}
+/** The system ended it: a dead route, keep-alive without an answer. */
+export interface TransportFailed extends Reason<"TransportFailed"> {
+  readonly cause: unknown
+}
+
+/** Why a connection ended. */
+export type CloseReason =
+  | PeerClosed
+  | PeerReset
+  | LocalClosed
+  | HandlerFailed
+  | HandlerTimeout
+  | DecodeFailed
+  | EncodeFailed
+  | TruncatedFrame
+  | WriteStalled
+  | Kicked
+  | Drained
+  | DrainTimeout
+  | Refused
+  | TransportFailed
+
+export const peerClosed: PeerClosed = { [TypeId]: true, _tag: "PeerClosed" }
+export const peerReset: PeerReset = { [TypeId]: true, _tag: "PeerReset" }
+export const localClosed: LocalClosed = { [TypeId]: true, _tag: "LocalClosed" }
+export const handlerTimeout: HandlerTimeout = { [TypeId]: true, _tag: "HandlerTimeout" }
+export const writeStalled: WriteStalled = { [TypeId]: true, _tag: "WriteStalled" }
+export const kicked: Kicked = { [TypeId]: true, _tag: "Kicked" }
+export const drained: Drained = { [TypeId]: true, _tag: "Drained" }
+export const drainTimeout: DrainTimeout = { [TypeId]: true, _tag: "DrainTimeout" }
+export const handlerFailed = (id: string, cause: Cause<unknown>): HandlerFailed => ({
+  [TypeId]: true,
+  _tag: "HandlerFailed",
+  id,
+  cause,
+})
+export const decodeFailed = (error: FrameError): DecodeFailed => ({ [TypeId]: true, _tag: "DecodeFailed", error })
+export const encodeFailed = (error: FrameError): EncodeFailed => ({ [TypeId]: true, _tag: "EncodeFailed", error })
+export const truncatedFrame = (length: number): TruncatedFrame => ({ [TypeId]: true, _tag: "TruncatedFrame", length })
+export const refused = (limit: Refused["limit"]): Refused => ({ [TypeId]: true, _tag: "Refused", limit })
+export const transportFailed = (cause: unknown): TransportFailed => ({ [TypeId]: true, _tag: "TransportFailed", cause })
+
+/** Whether a value is a close reason, of this copy of the module or another. */
+export const isCloseReason = (value: unknown): value is CloseReason => hasProperty(value, TypeId)
+
+/** The tag in snake_case: what logs and metrics call it. */
+export const label = (reason: CloseReason): string =>
+  reason._tag.replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
+
+/** What more there is to say than the tag, as one line; undefined when the tag says it all. */
+export const describe = (reason: CloseReason): string | undefined => {
+  switch (reason._tag) {
+    case "DecodeFailed":
+    case "EncodeFailed":
+      return reason.error.message
+    case "TruncatedFrame":
+      return `${reason.length} bytes of an unfinished frame`
+    case "HandlerFailed":
+      return `failure ${reason.id}`
+    case "Refused":
+      return reason.limit
+    case "TransportFailed":
+      return String(reason.cause)
+    default:
+      return undefined
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * The wheel: every deadline of a server in coarse slots, looked at by one fiber that sleeps until the next occupied slot
+ * and not at all when nothing is armed.
+ *
+ * `now` is the server's active time in milliseconds, not the wall's: it advances by the monotonic time that passed, at
+ * most by one second between two looks, so a process that was stopped or starved blames no peer. A deadline is at most
+ * one slot late and never early.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { Fiber } from "effect/Fiber"
+
+const slotMillis = 50
+const longestStep = 1_000
+// Half of the longest step, so that a timer that fires late does not make the wheel slow.
+const longestSleep = 500
+
+/** Something with a deadline. `slot` is the wheel's: 0 when nothing is armed. */
+export interface Deadline {
+  slot: number
+  /** The time is up. May arm again. */
+  expire(): void
+}
+
+/** The wheel of one server. */
+export class Deadlines {
+  /** Active milliseconds since the wheel began. As old as the last look. */
+  now = 0
+  readonly #clock: Clock.Clock
+  readonly #fork: (effect: Effect.Effect<void>) => Fiber<void>
+  readonly #slots = new Map<number, Set<Deadline>>()
+  #lastLook: bigint
+  #fiber: Fiber<void> | undefined
+  #wakesAt = Infinity
+
+  constructor(context: Context.Context<never>) {
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#fork = Effect.runForkWith(context)
+    this.#lastLook = this.#clock.monotonicTimeNanosUnsafe()
+  }
+
+  /** Calls `deadline.expire()` once `millis` have passed, instead of whenever it was armed for before. */
+  arm(deadline: Deadline, millis: number): void {
+    if (deadline.slot !== 0) this.disarm(deadline)
+    this.#look()
+    const slot = Math.floor((this.now + millis) / slotMillis) + 1
+    const members = this.#slots.get(slot)
+    if (members === undefined) this.#slots.set(slot, new Set([deadline]))
+    else members.add(deadline)
+    deadline.slot = slot
+    if (slot < this.#wakesAt) this.#sleep(slot)
+  }
+
+  /** Forgets a deadline. */
+  disarm(deadline: Deadline): void {
+    const slot = deadline.slot
+    deadline.slot = 0
+    const members = this.#slots.get(slot)
+    if (members?.delete(deadline) && members.size === 0) this.#slots.delete(slot)
+  }
+
+  /** Forgets everything and ends the fiber. */
+  stop(): void {
+    this.#slots.clear()
+    this.#fiber?.interruptUnsafe()
+    this.#fiber = undefined
+  }
+
+  #look(): void {
+    const clock = this.#clock.monotonicTimeNanosUnsafe()
+    this.now += Math.min(Number((clock - this.#lastLook) / 1_000n) / 1_000, longestStep)
+    this.#lastLook = clock
+  }
+
+  #sleep(slot: number): void {
+    this.#wakesAt = slot
+    const sleeping = this.#fiber
+    this.#fiber = undefined
+    sleeping?.interruptUnsafe()
+    this.#fiber = this.#fork(
+      Effect.flatMap(
+        Effect.sleep(Math.max(0, Math.min(slot * slotMillis - this.now, longestSleep))),
+        () => Effect.sync(() => this.#tick()),
+      ),
+    )
+  }
+
+  #tick(): void {
+    this.#fiber = undefined
+    this.#wakesAt = Infinity
+    this.#look()
+    const current = Math.floor(this.now / slotMillis)
+    const due: Array<Deadline> = []
+    let next = Infinity
+    for (const [slot, members] of this.#slots) {
+      if (slot <= current) {
+        this.#slots.delete(slot)
+        for (const deadline of members) {
+          deadline.slot = 0
+          due.push(deadline)
+        }
+      } else if (slot < next) next = slot
+    }
+    if (next < Infinity) this.#sleep(next)
+    for (const deadline of due) deadline.expire()
+  }
+}

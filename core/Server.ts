@@ -1,0 +1,229 @@
+/**
+ * A server: listeners, what enters through them, and the order in which all of it is acquired and released.
+ *
+ * Policy is elsewhere (Drain, ManagedConnection); signals and exit codes are the program's.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Scheduler from "effect/Scheduler"
+import type { Scope } from "effect/Scope"
+import * as Address from "./Address.ts"
+import * as CloseReason from "./CloseReason.ts"
+import type { Connection } from "./Connection.ts"
+import { Deadlines } from "./Deadlines.ts"
+import { drain } from "./Drain.ts"
+import type { DrainReport, Event, Observer } from "./Event.ts"
+import type { Bounds, Limits, Supervisor } from "./ManagedConnection.ts"
+import { prepare, type Service, type Start } from "./Service.ts"
+import { type Listener, ListenError, Sockets, type Transport } from "./Sockets.ts"
+import { Turn } from "./Turn.ts"
+
+/** One endpoint and what answers there. */
+export interface Endpoint<out R = never, out E = never> {
+  /** An address, or its text: `127.0.0.1:9000`, `[::1]:9000`, `localhost:9000` (both loopbacks), `unix:/run/a.sock`. */
+  readonly address: Address.Address | string
+  readonly service: Service<R, E>
+  /** Share the port with other processes (SO_REUSEPORT). Default false. */
+  readonly reusePort?: boolean
+}
+
+/** Bounds in time. */
+export interface DeadlineOptions {
+  /** For what was begun, and its scope, to end when a connection closes. Default 5 s. */
+  readonly close?: Duration.Input
+  /** From our FIN to the peer's, while what it still sends is discarded; then reset. Default 30 s. */
+  readonly linger?: Duration.Input
+  /** In which a peer takes nothing of what is waiting for it; then reset. Default 30 s. */
+  readonly writeStall?: Duration.Input
+  /** For all connections to end when the server stops; then reset. Default 25 s. */
+  readonly drain?: Duration.Input
+}
+
+/** Options of {@link make}. */
+export interface Options<out R = never, out E = never> {
+  readonly listeners: ReadonlyArray<Endpoint<R, E>>
+  /** See {@link defaultLimits}. */
+  readonly limits?: Partial<Limits>
+  readonly deadlines?: DeadlineOptions
+  /** Are told of every event. */
+  readonly observers?: ReadonlyArray<Observer>
+}
+
+/** `maxConnections` 10,000; `outboxHigh` 1 MiB; `outboxLow` 256 KiB. */
+export const defaultLimits: Limits = { maxConnections: 10_000, outboxHigh: 1_048_576, outboxLow: 262_144 }
+
+/** A running server. It ends when its scope closes: as {@link Server.drain}, then it releases what services acquired. */
+export interface Server {
+  /** What was bound, in the order of the listeners. */
+  readonly addresses: ReadonlyArray<Address.Address>
+  /** The connections by id. Live: it changes as they come and go. */
+  readonly connections: ReadonlyMap<number, Connection>
+  readonly state: "Serving" | "Draining" | "Stopped"
+  /** Stops accepting, lets everything begun finish, ends all connections and says how it went. Done once. */
+  readonly drain: Effect.Effect<DrainReport>
+  /** Resets every connection now. Synchronous, for the last moment of a process. */
+  abort(): void
+}
+
+/**
+ * Acquires a server. Read downwards it is how it starts, upwards how it stops: stop accepting, drain, stop the wheel,
+ * abort whoever is left, release what the services were provided with.
+ */
+export const make = <R = never, E = never>(
+  options: Options<R, E>,
+): Effect.Effect<Server, ListenError | E, Sockets | Scope | R> =>
+  Effect.gen(function* () {
+    const sockets = yield* Sockets
+    const endpoints = yield* Effect.forEach(options.listeners, resolve)
+    const services = yield* Effect.forEach(endpoints, ({ service }) => prepare(service))
+    const registry = yield* Effect.acquireRelease(makeRegistry(options), (registry) => registry.abandon)
+    yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
+    const listeners: Array<Listener> = []
+    const stop = yield* Effect.cached(Effect.andThen(
+      Effect.forEach(listeners, (listener) => listener.close, { discard: true }),
+      registry.drain,
+    ))
+    yield* Effect.addFinalizer(() => stop)
+    for (const [index, { address, reusePort = false }] of endpoints.entries()) {
+      const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
+      const acceptFailed = registry.acceptFailed(address)
+      const [first, ...others] = Address.loopbacks(address)
+      const listener = yield* sockets.listen({ address: first, reusePort, acceptFailed }, accept)
+      listeners.push(listener)
+      for (const other of others) {
+        const again = { address: samePort(other, listener.address), reusePort, acceptFailed }
+        const second = yield* Effect.catch(sockets.listen(again, accept), absent)
+        if (second !== undefined) listeners.push(second)
+      }
+    }
+    for (const { address } of listeners) registry.emit?.({ _tag: "Listening", address })
+    return {
+      addresses: listeners.map(({ address }) => address),
+      connections: registry.connections,
+      get state() {
+        return registry.state
+      },
+      drain: stop,
+      abort: () => registry.abort(),
+    }
+  })
+
+const resolve = <R, E>(endpoint: Endpoint<R, E>) => {
+  const { address } = endpoint
+  const resolved = typeof address === "string" ? Address.parse(address) : address
+  return resolved === undefined
+    ? Effect.fail(new ListenError({ problem: "InvalidAddress", address: Address.unix(String(address)) }))
+    : Effect.succeed({ ...endpoint, address: resolved })
+}
+
+const samePort = (address: Address.Address, bound: Address.Address): Address.Address =>
+  address._tag === "Tcp" && bound._tag === "Tcp" ? Address.tcp(address.host, bound.port) : address
+
+/** The second loopback may not exist (IPv6 is off); everything else that is wrong with it is wrong. */
+const absent = (error: ListenError): Effect.Effect<undefined, ListenError> =>
+  error.problem === "AddressUnavailable" ? Effect.succeed(undefined) : Effect.fail(error)
+
+const makeRegistry = (options: Options<unknown, unknown>): Effect.Effect<Registry> =>
+  Effect.map(Effect.context<never>(), (context) => new Registry(context, options))
+
+/** The connections of a server, and what they share. */
+class Registry implements Supervisor {
+  readonly turn: Turn
+  readonly deadlines: Deadlines
+  readonly limits: Limits
+  readonly bounds: Bounds
+  readonly emit: ((event: Event) => void) | undefined
+  readonly connections = new Map<number, Connection>()
+  state: Server["state"] = "Serving"
+  readonly #clock: Clock.Clock
+  readonly #draining = Latch.makeUnsafe()
+  readonly #empty = Latch.makeUnsafe(true)
+  readonly #drainMillis: number
+  readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
+  #lastId = 0
+
+  constructor(context: Context.Context<never>, { limits, deadlines, observers = [] }: Options<unknown, unknown>) {
+    this.#clock = Context.get(context, Clock.Clock)
+    this.turn = new Turn(Context.get(context, Scheduler.Scheduler).makeDispatcher())
+    this.deadlines = new Deadlines(context)
+    this.limits = { ...defaultLimits, ...limits }
+    for (const [name, value] of Object.entries(this.limits)) {
+      if (!Number.isInteger(value) || value < 0) {
+        throw new RangeError(`Cannot make a server: limits.${name} is ${value}, accepted is an integer from 0`)
+      }
+    }
+    this.bounds = {
+      close: Duration.toMillis(deadlines?.close ?? "5 seconds"),
+      linger: Duration.toMillis(deadlines?.linger ?? "30 seconds"),
+      writeStall: Duration.toMillis(deadlines?.writeStall ?? "30 seconds"),
+    }
+    this.#drainMillis = Duration.toMillis(deadlines?.drain ?? "25 seconds")
+    this.emit = observers.length === 0 ? undefined : (event) => {
+      for (const observe of observers) observe(event)
+    }
+  }
+
+  get draining(): Effect.Effect<void> {
+    return this.#draining.await
+  }
+
+  now(): number {
+    return this.#clock.currentTimeMillisUnsafe()
+  }
+
+  accept(start: Start, transport: Transport): void {
+    const limit = this.state !== "Serving"
+      ? "draining"
+      : this.connections.size >= this.limits.maxConnections
+      ? "maxConnections"
+      : undefined
+    if (limit !== undefined) {
+      this.emit?.({ _tag: "Refused", remoteAddress: transport.remoteAddress, limit })
+      return transport.abort()
+    }
+    const id = ++this.#lastId
+    this.#empty.closeUnsafe()
+    this.connections.set(id, start(id, transport, this))
+  }
+
+  acceptFailed(address: Address.Address): (failure: { code: string | undefined; cause: unknown }) => void {
+    return (failure) => this.emit?.({ _tag: "AcceptFailed", address, failure })
+  }
+
+  forget(id: number, reason: CloseReason.CloseReason, unsent: number): void {
+    this.connections.delete(id)
+    if (this.state !== "Serving") {
+      const how = reason._tag === "Drained" ? "drained" : reason._tag === "DrainTimeout" ? "forced" : "served"
+      this.#ended[how]++
+      this.#ended.unsent += unsent
+    }
+    if (this.connections.size === 0) this.#empty.openUnsafe()
+  }
+
+  readonly drain: Effect.Effect<DrainReport> = Effect.suspend(() => {
+    this.state = "Draining"
+    this.emit?.({ _tag: "Draining", connections: this.connections.size })
+    this.#draining.openUnsafe()
+    const draining = { connections: this.connections, empty: this.#empty.await }
+    return Effect.map(drain(draining, this.#drainMillis, this.bounds.close), () => {
+      this.state = "Stopped"
+      const report: DrainReport = { ...this.#ended }
+      this.emit?.({ _tag: "Drained", report })
+      return report
+    })
+  })
+
+  /** Whoever is left when all waiting is over. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
+    this.abort()
+    return this.connections.size === 0 ? Exit.void : Effect.timeoutOption(this.#empty.await, this.bounds.close)
+  })
+
+  abort(): void {
+    for (const connection of this.connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
+  }
+}

@@ -1,0 +1,201 @@
+/**
+ * What a server does with its connections: a codec, and what happens to the frames.
+ *
+ * A service is plain data with a string type id; it opens nothing and runs nothing. The Server that is given one does.
+ *
+ * ```ts
+ * Service.respond(Lines.make({ maxLength: 65_536 }), (line) => Effect.succeed(`echo: ${line}`))
+ * ```
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { hasProperty } from "effect/Predicate"
+import type { Scope } from "effect/Scope"
+import type { Codec, FrameError } from "./Codec.ts"
+import { Connection } from "./Connection.ts"
+import { type Managed, ManagedConnection, type Supervisor } from "./ManagedConnection.ts"
+import { type Defect, InvalidInput, last, noReply, replies, type Reply, ReplyDriver, Unavailable } from "./Replies.ts"
+import { Session, SessionDriver } from "./Session.ts"
+import type { Transport } from "./Sockets.ts"
+
+export { Connection, InvalidInput, last, noReply, replies, Session, Unavailable }
+export type { Defect, Reply }
+
+const TypeId = "~anyport/Service"
+
+/** What a server does with its connections. `R`: what its handlers need. `E`: how acquiring that may fail. */
+export interface Service<out R = never, out E = never> {
+  readonly [TypeId]: Definition
+  readonly "~R"?: R
+  readonly "~E"?: E
+}
+
+/** A connection as a `respond` handler sees it, with the state that `open` made for it. */
+export class Responding<in Out, out State = undefined> extends Connection<Out> {
+  readonly state: State
+
+  constructor(connection: Managed<Out>, state: State) {
+    super(connection)
+    this.state = state
+  }
+}
+
+/** Options of {@link respond}. */
+export interface RespondOptions<Out, State, E, R> {
+  /** How many requests of one connection are handled at once. Default 1. */
+  readonly concurrency?: number
+  /** Replies leave in the order of their requests, or as they are completed. Default `request`. */
+  readonly order?: "request" | "completion"
+  /** For one request; then the connection ends as `HandlerTimeout`. Default: no bound. */
+  readonly timeout?: Duration.Input
+  /** Makes the state of a connection before its first frame. What it acquires is released when the connection ends. */
+  readonly open?: (connection: Connection<Out>) => Effect.Effect<State, E, R | Scope>
+  /**
+   * Answers a failure of the handler, bytes that are no frame (the connection ends after the answer), or a defect
+   * (likewise). Undefined leaves it to the default: `InvalidInput` and `Unavailable` are answered with their `reply` and
+   * the connection goes on; everything else ends it.
+   */
+  readonly onError?: (error: E | FrameError | Defect, connection: Responding<Out, State>) => Reply<Out> | undefined
+}
+
+/**
+ * A service of requests and replies. A handler that returns a finished Effect (`Effect.succeed`, `fail`, `mapEager`, …)
+ * costs no fiber. What it acquires in its Scope is released when the connection ends.
+ */
+export const respond = <In, Out, E = never, R = never, State = undefined>(
+  codec: Codec<In, Out>,
+  handler: (frame: In, connection: Responding<Out, State>) => Effect.Effect<Reply<Out>, E, R>,
+  options: RespondOptions<Out, State, E, R> = {},
+): Service<Exclude<R, Scope>> => {
+  const { concurrency = 1 } = options
+  if (!Number.isInteger(concurrency) || concurrency < 1) {
+    throw new RangeError(`Cannot make a service: concurrency is ${concurrency}, accepted is an integer from 1`)
+  }
+  return { [TypeId]: { _tag: "Respond", codec, handler, options } }
+}
+
+/**
+ * A full-duplex service: one Effect for the life of a connection. When it returns, the connection is flushed and ends as
+ * `LocalClosed` (`PeerClosed` when the peer had finished first); failing with a CloseReason means that reason, failing
+ * otherwise `HandlerFailed`.
+ */
+export const session = <In, Out, E = never, R = never>(
+  codec: Codec<In, Out>,
+  run: (connection: Session<In, Out>) => Effect.Effect<void, E, R>,
+): Service<Exclude<R, Scope>> => ({ [TypeId]: { _tag: "Session", codec, run } })
+
+/** Gives a service what its handlers need: acquired once before the server listens, released after the last connection. */
+export const provide = <R, E, ROut, E2, R2>(
+  service: Service<R, E>,
+  layer: Layer.Layer<ROut, E2, R2>,
+): Service<Exclude<R, ROut> | R2, E | E2> => ({ [TypeId]: { _tag: "Provided", service, layer } })
+
+/** Whether a value is a service, made by this copy of the module or another. */
+export const isService = (value: unknown): value is Service<unknown, unknown> => hasProperty(value, TypeId)
+
+// The types of frames, state, errors and needs are forgotten here: `never` where a value goes in, `unknown` where one
+// comes out. `respond` and `session` have checked that the parts of one definition fit each other.
+type Definition =
+  | {
+    readonly _tag: "Respond"
+    readonly codec: Codec<unknown, never>
+    readonly handler: (frame: never, connection: never) => Effect.Effect<unknown, unknown, unknown>
+    readonly options: {
+      readonly concurrency?: number
+      readonly order?: "request" | "completion"
+      readonly timeout?: Duration.Input
+      readonly open?: (connection: never) => Effect.Effect<unknown, unknown, unknown>
+      readonly onError?: (error: never, connection: never) => unknown
+    }
+  }
+  | {
+    readonly _tag: "Session"
+    readonly codec: Codec<unknown, never>
+    readonly run: (connection: never) => Effect.Effect<void, unknown, unknown>
+  }
+  | {
+    readonly _tag: "Provided"
+    readonly service: Service<unknown, unknown>
+    readonly layer: Layer.Layer<never, unknown, unknown>
+  }
+
+/** Starts a connection of one service on a transport. */
+export type Start = (id: number, transport: Transport, supervisor: Supervisor) => Connection
+
+/**
+ * Acquires what a service was provided with, for the current scope, and returns how its connections are started. For
+ * the Server.
+ */
+export const prepare = <R, E>(service: Service<R, E>): Effect.Effect<Start, E, R | Scope> =>
+  Effect.flatMap(
+    Effect.context<R | Scope>(),
+    (context) => prepareWith(service, context) as Effect.Effect<Start, E>, // a Definition forgot what its layers fail with
+  )
+
+const prepareWith = (
+  service: Service<unknown, unknown>,
+  context: Context.Context<never>,
+): Effect.Effect<Start, unknown> => {
+  const definition = service[TypeId]
+  switch (definition._tag) {
+    case "Provided":
+      return Effect.flatMap(
+        Layer.build(definition.layer).pipe(
+          Effect.provideContext(context as Context.Context<unknown>), // what the layer needs is in `prepare`'s R
+        ),
+        (provided) => prepareWith(definition.service, Context.merge(context, provided)),
+      )
+    case "Respond":
+      return Effect.succeed(startResponding(definition, context))
+    case "Session":
+      return Effect.succeed(startSession(definition, context))
+  }
+}
+
+type Face = Responding<never, unknown>
+type Handler = (frame: unknown, connection: Face) => Effect.Effect<Reply<never>, unknown, Scope>
+type OnError = (error: unknown, connection: Face) => Reply<never> | undefined
+type Opener = (connection: Connection<never>) => Effect.Effect<unknown, unknown, Scope>
+type Runner = (connection: Session<unknown, never>) => Effect.Effect<void, unknown, Scope>
+
+const startResponding = (
+  { codec, handler, options }: Extract<Definition, { _tag: "Respond" }>,
+  context: Context.Context<never>,
+): Start => {
+  const responder = {
+    handler: handler as Handler, // its frames come from this codec, its needs from this context
+    onError: (options.onError ?? (() => undefined)) as OnError, // likewise
+    concurrency: options.concurrency ?? 1,
+    ordered: options.order !== "completion",
+    timeout: options.timeout === undefined ? undefined : Duration.toMillis(options.timeout),
+  }
+  const open = options.open as Opener | undefined // likewise
+  return (id, transport, supervisor) => {
+    const engine = new ManagedConnection(id, transport, codec, context, supervisor)
+    const connection = new Responding<never, unknown>(engine, undefined)
+    const driver = new ReplyDriver<unknown, never, Face>(engine, responder, connection)
+    engine.start(driver)
+    if (open !== undefined) {
+      const opening = Effect.suspend(() => open(connection))
+      driver.open(Effect.map(opening, (state) => new Responding<never, unknown>(engine, state)))
+    }
+    return connection
+  }
+}
+
+const startSession = (
+  { codec, run }: Extract<Definition, { _tag: "Session" }>,
+  context: Context.Context<never>,
+): Start => {
+  const runner = run as Runner // its frames come from this codec, its needs from this context
+  return (id, transport, supervisor) => {
+    const engine = new ManagedConnection(id, transport, codec, context, supervisor)
+    const driver = new SessionDriver(engine)
+    const connection = new Session(engine, driver)
+    engine.start(driver)
+    driver.begin(Effect.suspend(() => runner(connection)))
+    return connection
+  }
+}

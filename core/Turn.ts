@@ -1,0 +1,69 @@
+/**
+ * One turn of the event loop, as the connections of a server share it: what was touched in it is flushed once at its
+ * end, and what did not fit waits for the next.
+ *
+ * A handler may call anything from inside `bytes()`: send, close, kick another connection. That only changes state and
+ * asks here for a flush; the outermost {@link Turn.leave} does it.
+ */
+import type { SchedulerDispatcher } from "effect/Scheduler"
+import { ByteWriter } from "./ByteWriter.ts"
+
+/** What is flushed at the end of a turn. */
+export interface Flushable {
+  flush(): void
+}
+
+/** The turns of one server. */
+export class Turn {
+  /** The one scratch buffer that encoders write to. Empty between flushes. */
+  readonly writer: ByteWriter = new ByteWriter()
+  readonly #dispatcher: SchedulerDispatcher
+  readonly #dirty: Array<Flushable> = []
+  #depth = 0
+  #scheduled = false
+
+  constructor(dispatcher: SchedulerDispatcher) {
+    this.#dispatcher = dispatcher
+  }
+
+  /** Everything until the matching {@link leave} is one turn. */
+  enter(): void {
+    this.#depth++
+  }
+
+  leave(): void {
+    if (this.#depth === 1) this.#flush()
+    this.#depth--
+  }
+
+  /** Flushes at the end of the running turn; outside of one, in the next, together with whatever else comes by then. */
+  flushLater(target: Flushable): void {
+    this.#dirty.push(target)
+    if (this.#depth === 0 && !this.#scheduled) {
+      this.#scheduled = true
+      this.#dispatcher.scheduleTask(this.#runScheduled, 0)
+    }
+  }
+
+  /** Runs a task as a turn of its own, after the I/O that is waiting now has had its turn. */
+  next(task: () => void): void {
+    this.#dispatcher.scheduleTask(() => {
+      this.enter()
+      task()
+      this.leave()
+    }, 0)
+  }
+
+  readonly #runScheduled = (): void => {
+    this.#scheduled = false
+    this.enter()
+    this.leave()
+  }
+
+  // A flush may make other connections dirty (a resumed one handles frames): they are appended and flushed as well.
+  #flush(): void {
+    const dirty = this.#dirty
+    for (let index = 0; index < dirty.length; index++) dirty[index]!.flush()
+    dirty.length = 0
+  }
+}
