@@ -1,0 +1,87 @@
+/**
+ * `anyport serve [SERVICE]`: its flags. What it does is loaded when it runs.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { type Address, tcp, unix } from "../core/Address.ts"
+import { UsageError } from "./UsageError.ts"
+
+const flags = {
+  service: Argument.String("service").pipe(
+    Argument.withDescription("A built-in service (echo), or a module whose default export is a service"),
+    Argument.withDefault("echo"),
+  ),
+  host: Flag.String("host").pipe(
+    Flag.withDescription(
+      "Address to listen on: 127.0.0.1 (default), ::1, localhost (both), :: (all, IPv4 and IPv6), …",
+    ),
+    Flag.optional,
+  ),
+  port: Flag.Int("port").pipe(
+    Flag.filter((port) => port >= 0 && port <= 65_535, (port) => `Expected a port from 0 to 65535, got ${port}`),
+    Flag.withDescription("TCP port, 0 for any free one (default 9000)"),
+    Flag.optional,
+  ),
+  unix: Flag.String("unix").pipe(
+    Flag.withMetavar("path"),
+    Flag.withDescription("Listen on a Unix socket instead; @name for Linux's abstract namespace"),
+    Flag.optional,
+  ),
+  maxConnections: Flag.Int("max-connections").pipe(
+    Flag.filter((count) => count >= 1, (count) => `Expected at least 1, got ${count}`),
+    Flag.withDescription("Connections at once; more are refused (default 10000, less where descriptors are fewer)"),
+    Flag.optional,
+  ),
+}
+
+/** Serves until a signal. The exit code is left in `exit`. */
+export const serve = (exit: (code: number) => void) =>
+  Command.make(
+    "serve",
+    flags,
+    Effect.fnUntraced(function* (input) {
+      const address = yield* addressOf(input)
+      const [{ load }, { serve }, { layer }, Logs] = yield* Effect.promise(() =>
+        Promise.all([
+          import("./service.ts"),
+          import("../ops/serve.ts"),
+          import("../adapters/auto.ts"),
+          import("../ops/logs.ts"),
+        ])
+      )
+      const service = yield* load(input.service)
+      const maxConnections = Option.getOrUndefined(input.maxConnections)
+      const program = serve({ service, address, ...(maxConnections === undefined ? {} : { maxConnections }) })
+      exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
+    }),
+  ).pipe(
+    Command.withDescription("Serve a service until SIGINT or SIGTERM"),
+    Command.withExamples([
+      { command: "anyport serve", description: "The echo service on 127.0.0.1:9000" },
+      {
+        command: "anyport serve ./my-service.ts --host :: --port 7000",
+        description: "A service of your own, on every address",
+      },
+    ]),
+  )
+
+interface Where {
+  readonly host: Option.Option<string>
+  readonly port: Option.Option<number>
+  readonly unix: Option.Option<string>
+}
+
+const addressOf = ({ host, port, unix: path }: Where): Effect.Effect<Address, UsageError> => {
+  if (Option.isNone(path)) {
+    return Effect.succeed(tcp(Option.getOrElse(host, () => "127.0.0.1"), Option.getOrElse(port, () => 9_000)))
+  }
+  if (Option.isSome(host) || Option.isSome(port)) {
+    return Effect.fail(
+      new UsageError({ message: `--unix ${path.value} excludes --host and --port; give one or the other` }),
+    )
+  }
+  return Effect.succeed(unix(path.value.replace(/^@/, "\0")))
+}

@@ -1,0 +1,118 @@
+/**
+ * Log lines: one JSON object a line, or a readable line in a terminal, on stderr. And which events become lines.
+ *
+ * Whatever a peer can choose is escaped, so that it is one line and moves no cursor (FAULTS 63).
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { Layer } from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type { LogLevel } from "effect/LogLevel"
+import * as References from "effect/References"
+import process from "node:process"
+import * as Address from "../core/Address.ts"
+import * as CloseReason from "../core/CloseReason.ts"
+import type { Event, Observer } from "../core/Event.ts"
+
+/** Writes the program's log to stderr: readable in a terminal, else JSON with `time`, `level`, `message` and fields. */
+export const layer = (): Layer<never> => {
+  const format = process.stderr.isTTY ? readable : json
+  // A closed stderr costs log lines, not the server.
+  process.stderr.on("error", () => {})
+  return Logger.layer([
+    Logger.make((options) => {
+      const annotations = options.fiber.getRef(References.CurrentLogAnnotations)
+      const message = Array.isArray(options.message) ? options.message.map(String).join(" ") : String(options.message)
+      const cause = options.cause.reasons.length === 0 ? {} : { cause: Cause.pretty(options.cause) }
+      process.stderr.write(format(options.date, options.logLevel.toLowerCase(), message, { ...annotations, ...cause }))
+    }),
+  ])
+}
+
+/** Turns events into log lines by `run`, which carries the logger. Connections that come and end by themselves: debug. */
+export const observer = (run: (effect: Effect.Effect<void>) => void): Observer => (event) => {
+  const line = lineOf(event)
+  run(Effect.annotateLogs(Effect.logWithLevel(line.level)(line.message), line.fields))
+}
+
+interface Line {
+  readonly level: LogLevel & ("Debug" | "Info" | "Warn" | "Error")
+  readonly message: string
+  readonly fields: Record<string, unknown>
+}
+
+const lineOf = (event: Event): Line => {
+  switch (event._tag) {
+    case "Listening":
+      return { level: "Info", message: "listening", fields: { address: Address.format(event.address) } }
+    case "Opened":
+      return { level: "Debug", message: "opened", fields: { connection: event.connection, peer: peer(event) } }
+    case "Refused":
+      return { level: "Warn", message: "refused", fields: { peer: peer(event), limit: event.limit } }
+    case "Closed": {
+      const { connection, counters, duration, reason, unsent } = event
+      const detail = CloseReason.describe(reason)
+      return {
+        level: ordinary.has(reason._tag) ? "Debug" : "Info",
+        message: "closed",
+        fields: {
+          connection,
+          peer: peer(event),
+          reason: CloseReason.label(reason),
+          ...(detail === undefined ? {} : { detail }),
+          ...counters,
+          duration,
+          ...(unsent === 0 ? {} : { unsent }),
+        },
+      }
+    }
+    case "AcceptFailed": {
+      const { code, cause } = event.failure
+      return {
+        level: "Warn",
+        message: "accept failed",
+        fields: { address: Address.format(event.address), code: code ?? "unknown", cause: String(cause) },
+      }
+    }
+    case "HandlerFailed": {
+      const { connection, kind, id } = event
+      return {
+        level: kind === "unavailable" ? "Warn" : "Error",
+        message: `handler ${kind}`,
+        fields: { connection, failure: id, cause: Cause.pretty(event.cause) },
+      }
+    }
+    case "Draining":
+      return { level: "Info", message: "draining", fields: { connections: event.connections } }
+    case "Drained":
+      return { level: "Info", message: "drained", fields: { ...event.report } }
+  }
+}
+
+const ordinary = new Set(["PeerClosed", "LocalClosed", "Drained"])
+
+const peer = ({ remoteAddress }: { readonly remoteAddress: Address.Address | undefined }): string =>
+  remoteAddress === undefined ? "unknown" : Address.format(remoteAddress)
+
+const json = (date: Date, level: string, message: string, fields: Record<string, unknown>): string =>
+  `${JSON.stringify({ time: date.toISOString(), level, message, ...fields })}\n`
+
+const readable = (date: Date, level: string, message: string, fields: Record<string, unknown>): string => {
+  const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${quoted(value)}`)
+  return `${date.toISOString().slice(11, 23)} ${colours[level] ?? ""}${level.padEnd(5)}\x1b[0m ${
+    escaped(message)
+  }\x1b[2m${pairs.join("")}\x1b[0m\n`
+}
+
+const colours: Record<string, string> = { debug: "\x1b[2m", info: "\x1b[32m", warn: "\x1b[33m", error: "\x1b[31m" }
+
+const quoted = (value: unknown): string => {
+  const text = String(value)
+  return /^[\w.:/@[\]%+-]+$/.test(text) ? text : `"${escaped(text)}"`
+}
+
+// C0, DEL, C1, line separators and bidirectional controls: what could end the line or rewrite the screen.
+const escaped = (text: string): string =>
+  // deno-lint-ignore no-control-regex
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) =>
+    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
