@@ -1,0 +1,134 @@
+/**
+ * What the engine costs: CPU time per message of `serve echo` against the tightest hand-written server on the same
+ * runtime (`scripts/cpu/`, where a line is a string and a function answers it, as in a service), 64-byte lines over 50 connections, 1 and 16 in flight, every reply compared.
+ *
+ * Each of five pairs runs both servers in fresh processes, in random order, with equal load and warm-up; the ratio is
+ * hand-written over Anyport, and the median of the pairs must reach the bar. The server has a CPU of its own where
+ * `taskset` exists. Needs Linux (`/proc`). This is no benchmark of throughput or latency.
+ *
+ * ```
+ * node scripts/cpu.ts [--runtime node|bun|deno] [--pairs 5] [--quick] [--seed N] [--against 'COMMAND']
+ * ```
+ * `--quick` sends a tenth; `--against` measures that command, with the ready line of `serve`, in Anyport's place.
+ * Exit code 1 below a bar.
+ */
+import { parseArgs } from "node:util"
+import { command, cpuSeconds, pin, type Runtime, runtimes, serve, start } from "./child.ts"
+import { open } from "./cpu/client.ts"
+
+const connections = 50
+
+/** Enough messages that the 10 ms steps of the CPU clock are under 1% of a figure. */
+const loads = [{ inFlight: 1, messages: 200_000 }, { inFlight: 16, messages: 3_000_000 }] as const
+
+/** The least ratio of hand-written to Anyport, by lines in flight. */
+const bars: Record<Runtime, Record<1 | 16, number>> = {
+  node: { 1: 0.85, 16: 0.80 },
+  bun: { 1: 0.85, 16: 0.80 },
+  deno: { 1: 0.85, 16: 0.75 },
+}
+
+const { values: flags } = parseArgs({
+  options: {
+    runtime: { type: "string", multiple: true },
+    pairs: { type: "string", default: "5" },
+    quick: { type: "boolean", default: false },
+    seed: { type: "string" },
+    against: { type: "string" },
+  },
+})
+const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
+const pairs = Number(flags.pairs)
+const seed = Number(flags.seed ?? Date.now() % 1_000_000)
+if (chosen.length === 0 || !(pairs >= 1) || !Number.isInteger(seed)) {
+  console.error("Cannot compare: --runtime takes node, bun or deno, --pairs a number from 1, --seed an integer")
+  process.exit(2)
+}
+
+/** Marsaglia's xorshift32: the order of the pairs can be had again from the seed. */
+let state = (seed | 0) || 1
+const coin = (): boolean => {
+  state ^= state << 13
+  state ^= state >>> 17
+  state ^= state << 5
+  return (state & 1) === 1
+}
+
+const cpus = pin()
+
+/** CPU time of a fresh server per message, in microseconds. */
+const measure = async (server: ReadonlyArray<string>, inFlight: number, messages: number): Promise<number> => {
+  const child = await start(server, cpus?.server)
+  try {
+    const load = await open(child.port, connections)
+    await load.run(messages / 2, inFlight)
+    const before = cpuSeconds(child.pid)
+    await load.run(messages, inFlight)
+    const spent = cpuSeconds(child.pid) - before
+    load.close()
+    return spent * 1e6 / messages
+  } finally {
+    await child.stop()
+  }
+}
+
+const median = (numbers: ReadonlyArray<number>): number => {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
+}
+
+interface Pair {
+  readonly hand: number
+  readonly anyport: number
+}
+
+const measurePair = async (runtime: Runtime, inFlight: number, messages: number): Promise<Pair> => {
+  const byHand = command(runtime, `scripts/cpu/${runtime}.ts`)
+  const ours = flags.against?.split(" ") ?? serve(runtime, "echo")
+  if (coin()) {
+    const hand = await measure(byHand, inFlight, messages)
+    return { hand, anyport: await measure(ours, inFlight, messages) }
+  }
+  const anyport = await measure(ours, inFlight, messages)
+  return { hand: await measure(byHand, inFlight, messages), anyport }
+}
+
+/** Prints one line of the table; whether its ratio reaches the bar. */
+const compare = async (runtime: Runtime, { inFlight, messages }: typeof loads[number]): Promise<boolean> => {
+  const results: Array<Pair> = []
+  while (results.length < pairs) {
+    results.push(await measurePair(runtime, inFlight, flags.quick ? messages / 10 : messages))
+  }
+  const bar = bars[runtime][inFlight]
+  const ratio = median(results.map(({ hand, anyport }) => hand / anyport))
+  const columns = [
+    runtime.padEnd(8),
+    String(inFlight).padStart(9),
+    `${median(results.map(({ hand }) => hand)).toFixed(2)} µs`.padStart(9),
+    `${median(results.map(({ anyport }) => anyport)).toFixed(2)} µs`.padStart(9),
+    ratio.toFixed(2).padStart(6),
+    bar.toFixed(2).padStart(5),
+    ` ${results.map(({ hand, anyport }) => `${hand.toFixed(2)}/${anyport.toFixed(2)}`).join(" ")}`,
+  ]
+  console.log(columns.join(" ") + (ratio < bar ? "  BELOW" : ""))
+  return ratio >= bar
+}
+
+console.log(
+  `CPU time per message, 64-byte lines, ${connections} connections, seed ${seed}, ` +
+    (cpus === undefined ? "not pinned" : `server on CPU ${cpus.server}, client on CPU ${cpus.client}`),
+)
+console.log("runtime  in flight   by hand   anyport  ratio   bar  pairs")
+try {
+  let below = 0
+  for (const runtime of chosen) {
+    for (const load of loads) if (!await compare(runtime, load)) below++
+  }
+  if (below > 0) {
+    console.error(`Below the bar in ${below} of ${chosen.length * loads.length} comparisons`)
+    process.exitCode = 1
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(1)
+}
