@@ -84,7 +84,9 @@ export interface Supervisor {
 /** Reasons not to read, as bits of one mask. */
 export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16, ended: 32 } as const
 
-/** How long a peer may go on sending after our FIN, in bytes. */
+/** How long a peer is waited for that was idle when the server drained, in milliseconds: it has most likely read all. */
+const lingerDrained = 5_000
+/** How much a peer may go on sending after our FIN, in bytes. */
 const lingerBytes = 16 * 1024 * 1024
 /** As many replies are encoded at once as make about this many bytes, so that the marks see large ones soon. */
 const batchBytes = 64 * 1024
@@ -526,7 +528,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   #finishWriting(): void {
     this.#state = "Lingering"
-    this.supervisor.deadlines.arm(this, this.supervisor.bounds.linger)
+    const { linger } = this.supervisor.bounds
+    this.supervisor.deadlines.arm(this, this.reason!._tag === "Drained" ? Math.min(linger, lingerDrained) : linger)
     this.#transport.shutdown()
   }
 

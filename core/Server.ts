@@ -35,7 +35,10 @@ export interface Endpoint<out R = never, out E = never> {
 export interface DeadlineOptions {
   /** For what was begun, and its scope, to end when a connection closes. Default 5 s. */
   readonly close?: Duration.Input
-  /** From our FIN to the peer's, while what it still sends is discarded; then reset. Default 30 s. */
+  /**
+   * From our FIN to the peer's, while what it still sends is discarded; then reset. Default 30 s: the peer may still be
+   * reading its last answer. At most 5 s when the server drains.
+   */
   readonly linger?: Duration.Input
   /** In which a peer takes nothing of what is waiting for it; then reset. Default 30 s. */
   readonly writeStall?: Duration.Input
@@ -83,10 +86,9 @@ export const make = <R = never, E = never>(
     const registry = yield* Effect.acquireRelease(makeRegistry(options), (registry) => registry.abandon)
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
-    const stop = yield* Effect.cached(Effect.andThen(
-      Effect.forEach(listeners, (listener) => listener.close, { discard: true }),
-      registry.drain,
-    ))
+    const stop = Effect.uninterruptible(yield* Effect.cached(Effect.suspend(() =>
+      Effect.andThen(Effect.forEach(listeners, (listener) => listener.close, { discard: true }), registry.drain)
+    )))
     yield* Effect.addFinalizer(() => stop)
     for (const [index, { address, reusePort = false }] of endpoints.entries()) {
       const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
@@ -163,12 +165,23 @@ class Registry implements Supervisor {
     }
     this.#drainMillis = Duration.toMillis(deadlines?.drain ?? "25 seconds")
     this.emit = observers.length === 0 ? undefined : (event) => {
-      for (const observe of observers) observe(event)
+      for (const observe of observers) this.#tell(observe, event)
     }
   }
 
   get draining(): Effect.Effect<void> {
     return this.#draining.await
+  }
+
+  // What an observer throws belongs to its author, not in the middle of a connection: it is thrown again outside.
+  #tell(observe: Observer, event: Event): void {
+    try {
+      observe(event)
+    } catch (error) {
+      this.turn.next(() => {
+        throw error
+      })
+    }
   }
 
   now(): number {

@@ -49,8 +49,11 @@ export class Turn {
   next(task: () => void): void {
     this.#dispatcher.scheduleTask(() => {
       this.enter()
-      task()
-      this.leave()
+      try {
+        task()
+      } finally {
+        this.leave()
+      }
     }, 0)
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { TestClock } from "effect/testing"
 import * as CloseReason from "../../core/CloseReason.ts"
@@ -295,6 +296,20 @@ describe("server", () => {
       expect(server.state).toBe("Stopped")
     }))
 
+  it.effect("a drained peer that does not finish is reset after 5 s, and counts as drained", () =>
+    Effect.gen(function* () {
+      const { script, server } = yield* serve(echo)
+      const peer = script.connect()
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* TestClock.adjust("4 seconds")
+      expect(peer.gotFin).toBe(true)
+      expect(peer.ended).toBeUndefined()
+      yield* TestClock.adjust("2 seconds")
+      yield* turns
+      expect(peer.ended).toBe("Aborted")
+      expect(yield* Fiber.join(draining)).toEqual({ served: 0, drained: 1, forced: 0, unsent: 0 })
+    }))
+
   it.effect("16: a request of which only a part had come when the drain began is answered", () =>
     Effect.gen(function* () {
       const { script, server } = yield* serve(echo)
@@ -343,6 +358,27 @@ describe("server", () => {
       }))
       expect(log).toEqual(["acquired", "Listening", "Opened", "Closed", "Draining", "Drained", "released"])
       expect(script.closed).toEqual(["127.0.0.1:9000"])
+    }))
+
+  it.effect("an observer that throws harms no connection; what it threw is thrown outside", () =>
+    Effect.gen(function* () {
+      const thrown: Array<unknown> = []
+      const listeners = process.listeners("uncaughtException")
+      process.removeAllListeners("uncaughtException").once("uncaughtException", (error) => thrown.push(error))
+      const script = new Script()
+      const server = yield* Server.make({
+        listeners: [{ address: "127.0.0.1:9000", service: echo }],
+        observers: [({ _tag }) => {
+          if (_tag === "Opened") throw new Error("observer")
+        }],
+      }).pipe(Effect.provide(script.layer))
+      const peer = script.connect()
+      peer.send("x\n")
+      yield* turns
+      for (const listener of listeners) process.on("uncaughtException", listener)
+      expect(peer.received).toBe("x\n")
+      expect(thrown.map(String)).toEqual(["Error: observer"])
+      server.abort()
     }))
 
   it.effect("localhost is both loopbacks with one port", () =>

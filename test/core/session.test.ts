@@ -204,6 +204,23 @@ describe("session", () => {
       expect(sent).toBeGreaterThan(first)
     }))
 
+  it.effect("a session that sends without a pause meets the mark within the turn", () =>
+    Effect.gen(function* () {
+      let sent = 0
+      const { script } = yield* serve(
+        Service.session(lines, (connection) =>
+          Effect.gen(function* () {
+            yield* connection.receive
+            for (; sent < 500; sent++) yield* connection.send("x".repeat(999))
+          })),
+        { limits: { outboxHigh: 10_000, outboxLow: 2_000 } },
+      )
+      const peer = script.connect()
+      peer.room = 0
+      peer.send("go\n")
+      expect(sent).toBeLessThan(20)
+    }))
+
   it.effect("input that a session does not take gathers up to a bound, then is not read", () =>
     Effect.gen(function* () {
       const { script } = yield* serve(
