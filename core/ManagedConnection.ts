@@ -25,14 +25,15 @@ import * as Exit from "effect/Exit"
 import type { Fiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Address } from "./Address.ts"
-import { ByteBuffer } from "./ByteBuffer.ts"
 import * as CloseReason from "./CloseReason.ts"
-import { type Codec, type Decoder, type Encoder, type FrameError, invalidFrame } from "./Codec.ts"
-import type { Deadline, Deadlines } from "./Deadlines.ts"
-import type { Counters, Event } from "./Event.ts"
-import { Outbox } from "./Outbox.ts"
+import type { Codec } from "./Codec.ts"
+import type { Deadline } from "./Deadlines.ts"
+import type { Counters } from "./Event.ts"
+import { Input } from "./Input.ts"
+import { Output } from "./Output.ts"
 import type { Receiver, Transport, TransportEnd } from "./Sockets.ts"
-import type { Flushable, Turn } from "./Turn.ts"
+import type { Supervisor } from "./Supervisor.ts"
+import type { Flushable } from "./Turn.ts"
 
 /** What a service does with the frames of one connection. */
 export interface Driver {
@@ -46,41 +47,6 @@ export interface Driver {
   interrupt(): void
 }
 
-/** Bounds of a server's connections: a count, and bytes. */
-export interface Limits {
-  readonly maxConnections: number
-  /** With more unsent than this, a connection is not read and its senders wait. */
-  readonly outboxHigh: number
-  /** With no more unsent than this, they go on. */
-  readonly outboxLow: number
-}
-
-/** Bounds in time of a server's connections, in milliseconds. */
-export interface Bounds {
-  /** For what was begun, and the scope, to end when a connection closes. */
-  readonly close: number
-  /** From our FIN to the peer's. */
-  readonly linger: number
-  /** In which a peer takes nothing of what is waiting for it. */
-  readonly writeStall: number
-}
-
-/** What a connection needs of its server. */
-export interface Supervisor {
-  readonly turn: Turn
-  readonly deadlines: Deadlines
-  readonly limits: Limits
-  readonly bounds: Bounds
-  /** Waits until the server begins to drain. */
-  readonly draining: Effect.Effect<void>
-  /** Undefined when nobody observes; then no event is made. */
-  readonly emit: ((event: Event) => void) | undefined
-  /** Wall clock, milliseconds since the epoch. */
-  now(): number
-  /** The connection has ended and holds nothing any more. */
-  forget(id: number, reason: CloseReason.CloseReason, unsent: number): void
-}
-
 /** Reasons not to read, as bits of one mask. */
 export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16, ended: 32 } as const
 
@@ -88,9 +54,6 @@ export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16
 const lingerDrained = 5_000
 /** How much a peer may go on sending after our FIN, in bytes. */
 const lingerBytes = 16 * 1024 * 1024
-/** As many replies are encoded at once as make about this many bytes, so that the marks see large ones soon. */
-const batchBytes = 64 * 1024
-const largestBatch = 1_024
 
 /** The engine of one connection, as all but its driver see it. */
 export interface Managed<in Out> {
@@ -117,31 +80,20 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   readonly remoteAddress: Address | undefined
   readonly localAddress: Address | undefined
   readonly supervisor: Supervisor
-  /** Why no more frames will come: the peer finished, or its bytes are not frames. */
-  inputEnd: CloseReason.CloseReason | undefined
+  /** What it receives. Drivers decode through {@link decode}, which knows whether they may. */
+  readonly input: Input<In>
   /** Why it is ending, once it is. */
   reason: CloseReason.CloseReason | undefined
-  bytesReceived = 0
-  bytesSent = 0
-  framesReceived = 0
-  framesSent = 0
   slot = 0
 
   readonly #transport: Transport
   readonly #context: Context.Context<never>
-  readonly #decoder: Decoder<In>
-  readonly #encoder: Encoder<Out>
-  readonly #input = new ByteBuffer()
-  readonly #outbox = new Outbox()
+  readonly #output: Output<Out>
   #driver!: Driver
   #state: "Open" | "Closing" | "Flushing" | "Lingering" | "Ended" = "Open"
   #mask = 0
   #paused = false // the transport is
-  #blocked = false // it took less than it was given, and will say when to try again
-  #fin = false // of the peer
   #dirty = false
-  #staged: Array<Out> | undefined
-  #batch = 16
   #progress = 0
   #discarded = 0
   #dropped = 0
@@ -168,8 +120,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.supervisor = supervisor
     this.#transport = transport
     this.#context = context
-    this.#decoder = codec.decoder()
-    this.#encoder = codec.encoder()
+    this.input = new Input(codec.decoder())
+    this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
   }
 
   /** Attaches the transport: from now on the driver is called. */
@@ -183,23 +135,14 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   // ── State ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get counters(): Counters {
-    const { bytesReceived, bytesSent, framesReceived, framesSent } = this
+    const { bytesReceived, framesReceived } = this.input
+    const { bytesSent, framesSent } = this.#output
     return { bytesReceived, bytesSent, framesReceived, framesSent }
-  }
-
-  /** Whether `decode` may have something to give: unread bytes, or the end of them. */
-  get readable(): boolean {
-    return this.#input.length > 0 || (this.#fin && this.inputEnd === undefined)
-  }
-
-  /** Bytes received and not yet decoded. */
-  get unread(): number {
-    return this.#input.length
   }
 
   /** Bytes to be sent that the transport has not taken. */
   get unsent(): number {
-    return this.#outbox.size + this.#dropped
+    return this.#output.unsent + this.#dropped
   }
 
   /** Whether frames may be handled. */
@@ -218,7 +161,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   /** Open, with everything received handled and everything begun finished. */
   get idle(): boolean {
-    return this.#state === "Open" && this.#input.length === 0 && this.#driver.idle
+    return this.#state === "Open" && this.input.length === 0 && this.#driver.idle
   }
 
   /** Released when the connection has ended, whatever ended it. Made when first asked for. */
@@ -245,51 +188,26 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   // ── What a driver uses ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /**
-   * Appends at most `limit` frames to `out`, which is empty, and returns whether there were any. When there will be no
-   * more, `inputEnd` says why.
-   */
+  /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any: none once it is ending. */
   decode(out: Array<In>, limit: number): boolean {
-    if (this.inputEnd !== undefined || this.#state !== "Open") return false
-    let error: FrameError | undefined
-    try {
-      error = this.#decoder.decode(this.#input, out, limit)
-      if (this.#fin && error === undefined && out.length === 0) {
-        error = this.#decoder.end(this.#input, out)
-        this.inputEnd = this.#input.length > 0 ? CloseReason.truncatedFrame(this.#input.length) : CloseReason.peerClosed
-      }
-    } catch (defect) {
-      error = invalidFrame(`Decoder threw: ${String(defect)}`)
-    }
-    if (error !== undefined) this.inputEnd = CloseReason.decodeFailed(error)
-    if (this.inputEnd !== undefined) this.#input.clear()
-    this.framesReceived += out.length
-    return out.length > 0
+    return this.#state === "Open" && this.input.decode(out, limit)
   }
 
   /** Sends a reply, with the others of this turn. A reply that comes after the end is dropped. */
   stage(frame: Out): void {
     if (this.#state === "Ended" || this.#state === "Lingering") return
-    const staged = this.#staged
-    if (staged === undefined) {
-      this.#staged = [frame]
-      if (!this.#dirty) this.#touch()
-      return
-    }
-    staged.push(frame)
-    if (staged.length >= this.#batch) this.#write()
+    const enough = this.#output.stage(frame)
+    if (!this.#dirty) this.#touch()
+    if (enough) this.#write()
   }
 
   /** Sends a frame at the end of this turn. Returns why it could not; the connection stays as it is then. */
   send(frame: Out): CloseReason.CloseReason | undefined {
     if (this.#state !== "Open" && this.#state !== "Closing") return this.reason!
-    const { writer } = this.supervisor.turn
-    const base = writer.length
-    if (this.#staged !== undefined) this.#write()
-    const error = this.#encode([frame])
-    this.#spill(base)
+    if (this.#output.staged) this.#write()
+    const error = this.#output.enqueue(frame)
     // A sender that never pauses has to meet the mark before the turn ends.
-    if (this.#outbox.size > this.supervisor.limits.outboxHigh) this.#write()
+    if (this.#output.unsent > this.supervisor.limits.outboxHigh) this.#write()
     else if (!this.#dirty) this.#touch()
     return error === undefined ? undefined : CloseReason.encodeFailed(error)
   }
@@ -324,7 +242,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   close(reason: CloseReason.CloseReason): void {
     if (this.#state !== "Open") return
     this.#begin("Closing", reason)
-    this.#input.clear()
+    this.input.clear()
     this.supervisor.deadlines.arm(this, this.supervisor.bounds.close)
     this.#resume() // to discard what still comes
     this.#driver.finish()
@@ -349,27 +267,27 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   // ── Receiver, Deadline, Flushable ────────────────────────────────────────────────────────────────────────────────
 
   bytes(chunk: Uint8Array): void {
-    this.bytesReceived += chunk.length
+    this.input.bytesReceived += chunk.length
     if (this.#state !== "Open") return this.#discard(chunk.length)
     const { turn } = this.supervisor
     turn.enter()
-    this.#input.append(chunk)
+    this.input.append(chunk)
     if (this.#mask === 0) this.#driver.run()
     else if (!this.#paused) {
       this.#paused = true
       this.#transport.pause()
     }
-    this.#input.own()
+    this.input.own()
     turn.leave()
   }
 
   writable(): void {
-    this.#blocked = false
+    this.#output.unblock()
     this.#inTurn(() => this.#write())
   }
 
   fin(): void {
-    this.#fin = true
+    this.input.finish()
     if (this.#mask === 0) this.#inTurn(() => this.#driver.run())
   }
 
@@ -412,34 +330,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** The one place that writes to the transport. */
   #write(): void {
     if (this.#state === "Ended") return
-    const outbox = this.#outbox
-    let error: FrameError | undefined
-    if (outbox.size > 0) {
-      const base = this.supervisor.turn.writer.length
-      if (this.#staged !== undefined) error = this.#encodeStaged()
-      this.#spill(base)
-      if (!this.#blocked) {
-        this.bytesSent += outbox.flush(this.#transport)
-        this.#blocked = outbox.size > 0
-      }
-    } else if (this.#staged !== undefined) {
-      const { writer } = this.supervisor.turn
-      const base = writer.length
-      error = this.#encodeStaged()
-      const bytes = writer.bytes.subarray(base, writer.length)
-      const taken = bytes.length === 0 ? 0 : this.#transport.write(bytes)
-      this.bytesSent += taken
-      if (taken < bytes.length) {
-        this.#blocked = true
-        outbox.append(bytes.subarray(taken))
-      }
-      writer.truncate(base)
-    }
+    const error = this.#output.write()
     if (error !== undefined) this.close(CloseReason.encodeFailed(error))
-    this.#afterWrite(outbox.size)
-  }
-
-  #afterWrite(unsent: number): void {
+    const { unsent } = this.#output
     const { limits } = this.supervisor
     if (unsent > limits.outboxHigh) this.pause(Pause.outbox)
     else if (unsent <= limits.outboxLow && this.isPaused(Pause.outbox)) {
@@ -451,43 +344,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   }
 
   #watchWrites(): void {
-    const waiting = this.#outbox.size + this.#transport.sending
+    const waiting = this.#output.unsent + this.#transport.sending
     if (waiting === 0) return
-    const progress = this.bytesSent - this.#transport.sending
+    const progress = this.#output.bytesSent - this.#transport.sending
     // Not yet watched is never the same as watched without progress.
     if (this.#progress === progress + 1) return this.abort(CloseReason.writeStalled)
     this.#progress = progress + 1
     this.supervisor.deadlines.arm(this, this.supervisor.bounds.writeStall)
-  }
-
-  /** Moves what was encoded since `base` from the shared scratch buffer into this connection's queue. */
-  #spill(base: number): void {
-    const { writer } = this.supervisor.turn
-    if (writer.length > base) this.#outbox.append(writer.bytes.subarray(base, writer.length))
-    writer.truncate(base)
-  }
-
-  #encodeStaged(): FrameError | undefined {
-    const staged = this.#staged!
-    this.#staged = undefined
-    const { turn } = this.supervisor
-    const base = turn.writer.length
-    const error = this.#encode(staged)
-    const mean = (turn.writer.length - base) / staged.length
-    this.#batch = Math.max(1, Math.min(largestBatch, Math.floor(batchBytes / Math.max(mean, 1))))
-    return error
-  }
-
-  #encode(frames: ReadonlyArray<Out>): FrameError | undefined {
-    const { writer } = this.supervisor.turn
-    const base = writer.length
-    this.framesSent += frames.length
-    try {
-      return this.#encoder.encode(frames, writer)
-    } catch (defect) {
-      writer.truncate(base)
-      return invalidFrame(`Encoder threw: ${String(defect)}`)
-    }
   }
 
   // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -502,10 +365,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #cut(reason: CloseReason.CloseReason): void {
     this.#begin("Ended", reason)
     this.supervisor.deadlines.disarm(this)
-    this.#dropped = this.#outbox.size
-    this.#outbox.clear()
-    this.#input.clear()
-    this.#staged = undefined
+    this.#dropped = this.#output.drop()
+    this.input.clear()
     this.#driver.interrupt()
     this.#wake()
   }

@@ -124,7 +124,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     this.#handling = true
     const connection = this.#connection
     const frames = this.#frames ?? []
-    const unread = connection.unread
+    const unread = connection.input.length
     let next = this.#next
     let left = framesPerTurn
     this.#frames = undefined
@@ -133,8 +133,8 @@ export class ReplyDriver<In, Out, Face> implements Driver {
         this.#begin(frames[next++]!)
         continue
       }
-      if (!connection.readable) break
-      if (left <= 0 || unread - connection.unread >= bytesPerTurn) {
+      if (!connection.input.readable) break
+      if (left <= 0 || unread - connection.input.length >= bytesPerTurn) {
         connection.yieldTurn()
         break
       }
@@ -150,7 +150,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       this.#next = next
     } else {
       this.#next = 0
-      if (connection.inputEnd !== undefined) this.#endInput()
+      if (connection.input.end !== undefined) this.#endInput()
     }
   }
 
@@ -286,7 +286,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
 
   /** No more frames will come and all were answered. */
   #endInput(): void {
-    const end = this.#connection.inputEnd
+    const end = this.#connection.input.end
     if (end === undefined || this.#finishing || !this.idle) return
     this.#connection.close(end)
     if (end._tag !== "DecodeFailed") return

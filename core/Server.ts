@@ -17,9 +17,9 @@ import type { Connection } from "./Connection.ts"
 import { Deadlines } from "./Deadlines.ts"
 import { drain } from "./Drain.ts"
 import type { DrainReport, Event, Observer } from "./Event.ts"
-import type { Bounds, Limits, Supervisor } from "./ManagedConnection.ts"
 import { prepare, type Service, type Start } from "./Service.ts"
 import { type Listener, ListenError, Sockets, type Transport } from "./Sockets.ts"
+import type { Bounds, Limits, Supervisor } from "./Supervisor.ts"
 import { Turn } from "./Turn.ts"
 
 /** One endpoint and what answers there. */
@@ -86,10 +86,14 @@ export const make = <R = never, E = never>(
     const registry = yield* Effect.acquireRelease(makeRegistry(options), (registry) => registry.abandon)
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
-    const stop = Effect.uninterruptible(yield* Effect.cached(Effect.suspend(() =>
-      Effect.andThen(Effect.forEach(listeners, (listener) => listener.close, { discard: true }), registry.drain)
-    )))
-    yield* Effect.addFinalizer(() => stop)
+    const stop = Effect.uninterruptible(
+      yield* Effect.cached(Effect.suspend(() =>
+        Effect.andThen(Effect.forEach(listeners, (listener) => listener.close, { discard: true }), registry.drain)
+      )),
+    )
+    yield* Effect.addFinalizer(() =>
+      stop
+    )
     for (const [index, { address, reusePort = false }] of endpoints.entries()) {
       const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
       const acceptFailed = registry.acceptFailed(address)

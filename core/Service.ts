@@ -15,10 +15,11 @@ import { hasProperty } from "effect/Predicate"
 import type { Scope } from "effect/Scope"
 import type { Codec, FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
-import { type Managed, ManagedConnection, type Supervisor } from "./ManagedConnection.ts"
+import { type Managed, ManagedConnection } from "./ManagedConnection.ts"
 import { type Defect, InvalidInput, last, noReply, replies, type Reply, ReplyDriver, Unavailable } from "./Replies.ts"
 import { Session, SessionDriver } from "./Session.ts"
 import type { Transport } from "./Sockets.ts"
+import type { Supervisor } from "./Supervisor.ts"
 
 export { Connection, InvalidInput, last, noReply, replies, Session, Unavailable }
 export type { Defect, Reply }

@@ -79,10 +79,10 @@ export class SessionDriver<In> implements Driver {
   run(): void {
     const waiters = this.#waiters
     if (waiters.length === 0) {
-      if (this.#connection.unread > inputHigh) this.#connection.pause(Pause.input)
+      if (this.#connection.input.length > inputHigh) this.#connection.pause(Pause.input)
       return
     }
-    if (!this.#fill() && this.#connection.inputEnd === undefined) return
+    if (!this.#fill() && this.#connection.input.end === undefined) return
     this.#waiters = []
     for (const wake of waiters) wake()
   }
@@ -118,12 +118,12 @@ export class SessionDriver<In> implements Driver {
     this.#frames.length = 0
     this.#next = 0
     const filled = this.#connection.decode(this.#frames, framesPerDecode)
-    if (this.#connection.unread <= inputHigh) this.#connection.unpause(Pause.input)
+    if (this.#connection.input.length <= inputHigh) this.#connection.unpause(Pause.input)
     return filled
   }
 
   #inputEnd(): Exit.Exit<void, CloseReason.CloseReason> | undefined {
-    const end = this.#connection.inputEnd ?? this.#connection.reason
+    const end = this.#connection.input.end ?? this.#connection.reason
     if (end === undefined) return undefined
     return end._tag === "PeerClosed" ? Exit.void : Exit.fail(end)
   }
@@ -146,7 +146,7 @@ export class SessionDriver<In> implements Driver {
   #reasonOf(exit: Exit.Exit<void, unknown>): CloseReason.CloseReason {
     const connection = this.#connection
     if (Exit.isSuccess(exit)) {
-      return connection.inputEnd?._tag === "PeerClosed" ? CloseReason.peerClosed : CloseReason.localClosed
+      return connection.input.end?._tag === "PeerClosed" ? CloseReason.peerClosed : CloseReason.localClosed
     }
     if (connection.reason !== undefined) return connection.reason
     const failure = exit.cause.reasons.find(Cause.isFailReason)

@@ -1,0 +1,73 @@
+/**
+ * The incoming half of a connection: unread bytes become frames, until the peer finishes or sends what is none.
+ *
+ * When to decode, and what the end means, is the connection's and its driver's to say.
+ */
+import { ByteBuffer } from "./ByteBuffer.ts"
+import * as CloseReason from "./CloseReason.ts"
+import { type Decoder, type FrameError, invalidFrame } from "./Codec.ts"
+
+/** What one connection receives. */
+export class Input<In> {
+  bytesReceived = 0
+  framesReceived = 0
+  /** Why no more frames will come: the peer finished, or its bytes are not frames. */
+  end: CloseReason.CloseReason | undefined
+  readonly #decoder: Decoder<In>
+  readonly #unread = new ByteBuffer()
+  #fin = false
+
+  constructor(decoder: Decoder<In>) {
+    this.#decoder = decoder
+  }
+
+  /** Bytes received and not yet decoded. */
+  get length(): number {
+    return this.#unread.length
+  }
+
+  /** Whether {@link decode} may have something to give: unread bytes, or the end of them. */
+  get readable(): boolean {
+    return this.#unread.length > 0 || (this.#fin && this.end === undefined)
+  }
+
+  /** Adds a chunk that is lent until {@link own} is called. */
+  append(chunk: Uint8Array): void {
+    this.#unread.append(chunk)
+  }
+
+  /** Copies what is left of the chunk. */
+  own(): void {
+    this.#unread.own()
+  }
+
+  /** The peer has finished writing. */
+  finish(): void {
+    this.#fin = true
+  }
+
+  /** Drops what is unread. */
+  clear(): void {
+    this.#unread.clear()
+  }
+
+  /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any. */
+  decode(out: Array<In>, limit: number): boolean {
+    if (this.end !== undefined) return false
+    const unread = this.#unread
+    let error: FrameError | undefined
+    try {
+      error = this.#decoder.decode(unread, out, limit)
+      if (this.#fin && error === undefined && out.length === 0) {
+        error = this.#decoder.end(unread, out)
+        this.end = unread.length > 0 ? CloseReason.truncatedFrame(unread.length) : CloseReason.peerClosed
+      }
+    } catch (defect) {
+      error = invalidFrame(`Decoder threw: ${String(defect)}`)
+    }
+    if (error !== undefined) this.end = CloseReason.decodeFailed(error)
+    if (this.end !== undefined) unread.clear()
+    this.framesReceived += out.length
+    return out.length > 0
+  }
+}

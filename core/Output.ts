@@ -1,0 +1,129 @@
+/**
+ * The outgoing half of a connection: replies are staged, encoded together and handed to the transport in one write; what
+ * it does not take waits in the Outbox.
+ *
+ * When to write, and what it means that nothing is taken, is the connection's to say.
+ */
+import type { ByteWriter } from "./ByteWriter.ts"
+import { type Encoder, type FrameError, invalidFrame } from "./Codec.ts"
+import { Outbox } from "./Outbox.ts"
+import type { Transport } from "./Sockets.ts"
+
+/** As many replies are encoded at once as make about this many bytes, so that the marks see large ones soon. */
+const batchBytes = 64 * 1024
+const firstBatch = 16
+const largestBatch = 1_024
+
+/** What one connection sends. */
+export class Output<Out> {
+  bytesSent = 0
+  framesSent = 0
+  readonly #transport: Transport
+  readonly #encoder: Encoder<Out>
+  readonly #writer: ByteWriter
+  readonly #outbox = new Outbox()
+  #staged: Array<Out> | undefined
+  #batch = firstBatch
+  #blocked = false // the transport took less than it was given, and will say when to try again
+
+  constructor(transport: Transport, encoder: Encoder<Out>, writer: ByteWriter) {
+    this.#transport = transport
+    this.#encoder = encoder
+    this.#writer = writer
+  }
+
+  /** Encoded bytes that the transport has not taken. */
+  get unsent(): number {
+    return this.#outbox.size
+  }
+
+  get staged(): boolean {
+    return this.#staged !== undefined
+  }
+
+  /** Adds a reply to those of this turn. Returns whether they are enough to be written at once. */
+  stage(frame: Out): boolean {
+    const staged = this.#staged
+    if (staged === undefined) {
+      this.#staged = [frame]
+      return this.#batch === 1
+    }
+    staged.push(frame)
+    return staged.length >= this.#batch
+  }
+
+  /** Encodes a frame behind all that waits in the outbox. Nothing may be staged. */
+  enqueue(frame: Out): FrameError | undefined {
+    const base = this.#writer.length
+    const error = this.#encode([frame])
+    this.#spill(base)
+    return error
+  }
+
+  /** Hands to the transport what is staged and what is queued, as far as it takes it. */
+  write(): FrameError | undefined {
+    const writer = this.#writer
+    const outbox = this.#outbox
+    const base = writer.length
+    if (outbox.size > 0) {
+      const error = this.#staged === undefined ? undefined : this.#encodeStaged(this.#staged)
+      this.#spill(base)
+      if (!this.#blocked) {
+        this.bytesSent += outbox.flush(this.#transport)
+        this.#blocked = outbox.size > 0
+      }
+      return error
+    }
+    if (this.#staged === undefined) return undefined
+    const error = this.#encodeStaged(this.#staged)
+    const bytes = writer.bytes.subarray(base, writer.length)
+    const taken = bytes.length === 0 ? 0 : this.#transport.write(bytes)
+    this.bytesSent += taken
+    if (taken < bytes.length) {
+      this.#blocked = true
+      outbox.append(bytes.subarray(taken))
+    }
+    writer.truncate(base)
+    return error
+  }
+
+  /** The transport takes bytes again. */
+  unblock(): void {
+    this.#blocked = false
+  }
+
+  /** Drops everything and returns how many encoded bytes that were. */
+  drop(): number {
+    const { size } = this.#outbox
+    this.#outbox.clear()
+    this.#staged = undefined
+    return size
+  }
+
+  #encodeStaged(staged: Array<Out>): FrameError | undefined {
+    this.#staged = undefined
+    const base = this.#writer.length
+    const error = this.#encode(staged)
+    const mean = (this.#writer.length - base) / staged.length
+    this.#batch = Math.max(1, Math.min(largestBatch, Math.floor(batchBytes / Math.max(mean, 1))))
+    return error
+  }
+
+  #encode(frames: ReadonlyArray<Out>): FrameError | undefined {
+    const base = this.#writer.length
+    this.framesSent += frames.length
+    try {
+      return this.#encoder.encode(frames, this.#writer)
+    } catch (defect) {
+      this.#writer.truncate(base)
+      return invalidFrame(`Encoder threw: ${String(defect)}`)
+    }
+  }
+
+  /** Moves what was encoded since `base` from the shared scratch buffer into this connection's queue. */
+  #spill(base: number): void {
+    const writer = this.#writer
+    if (writer.length > base) this.#outbox.append(writer.bytes.subarray(base, writer.length))
+    writer.truncate(base)
+  }
+}
