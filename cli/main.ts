@@ -15,6 +15,7 @@ import * as CliConfig from "effect/cli/CliConfig"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import { TerminalCapabilities } from "effect/cli/TerminalCapabilities"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -36,11 +37,21 @@ const presenter: CliOutput.Presenter = {
   present: (event) => event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event),
 }
 
+// Deno lets nobody read the environment without a permission; then nothing is known of the terminal and help is plain.
+const terminal = (): TerminalCapabilities => {
+  try {
+    return TerminalCapabilities.defaultValue()
+  } catch {
+    return { canColor: false, canAnimate: false, canPrompt: false }
+  }
+}
+
 const services = Layer.mergeAll(
   NodeStdio.layer,
   NodeTerminal.layer,
   Layer.provideMerge(NodeChildProcessSpawner.layer, Layer.mergeAll(NodeFileSystem.layer, NodePath.layer)),
   CliOutput.layerPresenter(presenter),
+  Layer.sync(TerminalCapabilities, terminal),
   CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions, GlobalFlag.LogLevel] }),
 )
 

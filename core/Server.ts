@@ -73,7 +73,7 @@ export interface Server {
 }
 
 /**
- * Acquires a server. Read downwards it is how it starts, upwards how it stops: stop accepting, drain, stop the wheel,
+ * Acquires a server. Read downwards it is how it starts, upwards how it stops: stop accepting and drain, stop the wheel,
  * abort whoever is left, release what the services were provided with.
  */
 export const make = <R = never, E = never>(
@@ -86,14 +86,8 @@ export const make = <R = never, E = never>(
     const registry = yield* Effect.acquireRelease(makeRegistry(options), (registry) => registry.abandon)
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
-    const stop = Effect.uninterruptible(
-      yield* Effect.cached(Effect.suspend(() =>
-        Effect.andThen(Effect.forEach(listeners, (listener) => listener.close, { discard: true }), registry.drain)
-      )),
-    )
-    yield* Effect.addFinalizer(() =>
-      stop
-    )
+    const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
+    const stop = yield* Effect.cached(Effect.uninterruptible(Effect.andThen(closing, registry.drain)))
     for (const [index, { address, reusePort = false }] of endpoints.entries()) {
       const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
       const acceptFailed = registry.acceptFailed(address)
@@ -106,6 +100,8 @@ export const make = <R = never, E = never>(
         if (second !== undefined) listeners.push(second)
       }
     }
+    // From here on there is something to drain: a start that fails just unbinds.
+    yield* Effect.addFinalizer(() => stop)
     for (const { address } of listeners) registry.emit?.({ _tag: "Listening", address })
     return {
       addresses: listeners.map(({ address }) => address),

@@ -25,15 +25,19 @@ export interface Options<E> {
 export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError | E, Sockets> =>
   Effect.scoped(Effect.gen(function* () {
     const context = yield* Effect.context<never>()
+    let abort = (): void => {}
+    // Before anything else: whoever reads that it listens may send a signal at once.
+    const signal = yield* Signals.listen((signal) => {
+      abort()
+      process.exit(Signals.exitCode(signal))
+    })
     const server = yield* Server.make({
       listeners: [{ address: options.address, service: options.service }],
       limits: { maxConnections: yield* affordable(options.maxConnections) },
       observers: [Logs.observer(Effect.runForkWith(context))],
     })
-    yield* Signals.first((signal) => {
-      server.abort()
-      process.exit(Signals.exitCode(signal))
-    })
+    abort = () => server.abort()
+    yield* signal
     const { forced } = yield* server.drain
     return forced > 0 ? 1 : 0
   }))
