@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Scheduler from "effect/Scheduler"
-import type { Scope } from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import * as CloseReason from "./CloseReason.ts"
 import type { Connection } from "./Connection.ts"
@@ -78,7 +78,7 @@ export interface Server {
  */
 export const make = <R = never, E = never>(
   options: Options<R, E>,
-): Effect.Effect<Server, ListenError | E, Sockets | Scope | R> =>
+): Effect.Effect<Server, ListenError | E, Sockets | Scope.Scope | R> =>
   Effect.gen(function* () {
     const sockets = yield* Sockets
     const endpoints = yield* Effect.forEach(options.listeners, resolve)
@@ -90,15 +90,9 @@ export const make = <R = never, E = never>(
     const stop = yield* Effect.cached(Effect.uninterruptible(Effect.andThen(closing, registry.drain)))
     for (const [index, { address, reusePort = false }] of endpoints.entries()) {
       const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
-      const acceptFailed = registry.acceptFailed(address)
-      const [first, ...others] = Address.loopbacks(address)
-      const listener = yield* sockets.listen({ address: first, reusePort, acceptFailed }, accept)
-      listeners.push(listener)
-      for (const other of others) {
-        const again = { address: samePort(other, listener.address), reusePort, acceptFailed }
-        const second = yield* Effect.catch(sockets.listen(again, accept), absent)
-        if (second !== undefined) listeners.push(second)
-      }
+      const listen = (address: Address.Address) =>
+        sockets.listen({ address, reusePort, acceptFailed: registry.acceptFailed(address) }, accept)
+      listeners.push(...(yield* bind(listen, address)))
     }
     // From here on there is something to drain: a start that fails just unbinds.
     yield* Effect.addFinalizer(() => stop)
@@ -118,16 +112,44 @@ const resolve = <R, E>(endpoint: Endpoint<R, E>) => {
   const { address } = endpoint
   const resolved = typeof address === "string" ? Address.parse(address) : address
   return resolved === undefined
-    ? Effect.fail(new ListenError({ problem: "InvalidAddress", address: Address.unix(String(address)) }))
+    ? Effect.fail(new ListenError({ problem: "InvalidAddress", address }))
     : Effect.succeed({ ...endpoint, address: resolved })
 }
 
+type Listening = Effect.Effect<Listener, ListenError, Scope.Scope>
+
+/** One listener, or for `localhost` two that share a port. */
+const bind = (
+  listen: (address: Address.Address) => Listening,
+  address: Address.Address,
+): Effect.Effect<ReadonlyArray<Listener>, ListenError, Scope.Scope> => {
+  const [first, second] = Address.loopbacks(address)
+  if (second === undefined) return Effect.map(listen(first), (listener) => [listener])
+  const both = Effect.flatMap(listen(first), (listener) =>
+    Effect.match(listen(samePort(second, listener.address)), {
+      onSuccess: (other) => Exit.succeed([listener, other]),
+      // The second loopback may not exist (IPv6 is off); everything else that is wrong with it is wrong.
+      onFailure: (error) => error.problem === "AddressUnavailable" ? Exit.succeed([listener]) : Exit.fail(error),
+    }).pipe(Effect.flatten))
+  // The port that the system chose on one loopback may be taken on the other: another one is asked for.
+  const again = (error: ListenError): boolean =>
+    error.problem === "AddressInUse" && address._tag === "Tcp" && address.port === 0
+  return Effect.retry(inScopeOfItsOwn(both), { times: 8, while: again })
+}
+
+/** What failed leaves nothing acquired behind. */
+const inScopeOfItsOwn = <A, E>(acquire: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.flatMap(
+    Effect.scope,
+    (parent) =>
+      Effect.flatMap(
+        Scope.fork(parent),
+        (scope) => Effect.onError(Scope.provide(acquire, scope), () => Scope.close(scope, Exit.void)),
+      ),
+  )
+
 const samePort = (address: Address.Address, bound: Address.Address): Address.Address =>
   address._tag === "Tcp" && bound._tag === "Tcp" ? Address.tcp(address.host, bound.port) : address
-
-/** The second loopback may not exist (IPv6 is off); everything else that is wrong with it is wrong. */
-const absent = (error: ListenError): Effect.Effect<undefined, ListenError> =>
-  error.problem === "AddressUnavailable" ? Effect.succeed(undefined) : Effect.fail(error)
 
 const makeRegistry = (options: Options<unknown, unknown>): Effect.Effect<Registry> =>
   Effect.map(Effect.context<never>(), (context) => new Registry(context, options))

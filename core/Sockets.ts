@@ -136,11 +136,13 @@ export type ListenProblem =
 /** An address cannot be listened on; the operator has to change something. */
 export class ListenError extends Data.TaggedError("ListenError")<{
   readonly problem: ListenProblem
-  readonly address: Address.Address
+  /** As text where it is no address at all. */
+  readonly address: Address.Address | string
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `Cannot listen on ${Address.format(this.address)}: ${listenProblems[this.problem]}${detail(this)}`
+    const address = typeof this.address === "string" ? this.address : Address.format(this.address)
+    return `Cannot listen on ${address}: ${listenProblems[this.problem]}${detail(this)}`
   }
 }
 

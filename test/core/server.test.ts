@@ -1,0 +1,250 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { TestClock } from "effect/testing"
+import type { Address } from "../../core/Address.ts"
+import * as Lines from "../../core/codecs/Lines.ts"
+import * as Server from "../../core/Server.ts"
+import * as Service from "../../core/Service.ts"
+import { ListenError, type ListenProblem, Sockets } from "../../core/Sockets.ts"
+import { serve, turns } from "./harness.ts"
+import { type Peer, Script } from "./scripted.ts"
+
+const lines = Lines.make({ maxLength: 65_536 })
+const echo = Service.respond(lines, (line) => Effect.succeed(line))
+
+describe("server", () => {
+  it.effect("7: refuses connections beyond maxConnections, and accepts again below it", () =>
+    Effect.gen(function* () {
+      const { script, server, of } = yield* serve(echo, { limits: { maxConnections: 2 } })
+      const [one] = [script.connect(), script.connect()]
+      const refused = script.connect()
+      yield* turns
+      expect(refused.calls).toEqual(["abort"])
+      expect(of("Refused").map(({ limit }) => limit)).toEqual(["maxConnections"])
+      expect(server.connections.size).toBe(2)
+      one!.reset()
+      const next = script.connect()
+      next.send("x\n")
+      expect(next.received).toBe("x\n")
+    }))
+
+  it.effect("every connection has one Opened and one Closed, and its counters", () =>
+    Effect.gen(function* () {
+      const { script, of } = yield* serve(echo)
+      const peer = script.connect()
+      peer.send("ab\ncd\n")
+      peer.fin()
+      yield* turns
+      expect(of("Opened").length).toBe(1)
+      expect(of("Closed").map(({ counters }) => counters)).toEqual([
+        { bytesReceived: 6, bytesSent: 6, framesReceived: 2, framesSent: 2 },
+      ])
+    }))
+
+  it.effect("drains: idle connections end, busy ones are answered first, what is left is reset; the report says so", () =>
+    Effect.gen(function* () {
+      const slow = Service.respond(
+        lines,
+        (line) => line === "stuck" ? Effect.never : Effect.as(Effect.sleep("1 second"), line),
+      )
+      const { script, server, of } = yield* serve(slow, { deadlines: { drain: "10 seconds", close: "20 seconds" } })
+      const [idle, busy, stuck] = [script.connect(), script.connect(), script.connect()]
+      busy.send("request\n")
+      stuck.send("stuck\n")
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* turns
+      yield* TestClock.adjust("100 millis")
+      yield* turns
+      expect(idle.gotFin).toBe(true)
+      expect(busy.gotFin).toBe(false)
+      idle.fin()
+      yield* TestClock.adjust("1500 millis")
+      yield* turns
+      expect(busy.received).toBe("request\n")
+      expect(busy.gotFin).toBe(true)
+      busy.fin()
+      yield* TestClock.adjust("10 seconds")
+      yield* turns
+      expect(stuck.ended).toBe("Aborted")
+      void draining
+      expect(yield* server.drain).toEqual({ served: 0, drained: 2, forced: 1, unsent: 0 })
+      expect(of("Drained").length).toBe(1)
+      expect(server.state).toBe("Stopped")
+    }))
+
+  it.effect("a drained peer that does not finish is reset after 5 s, and counts as drained", () =>
+    Effect.gen(function* () {
+      const { script, server } = yield* serve(echo)
+      const peer = script.connect()
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* TestClock.adjust("4 seconds")
+      expect(peer.gotFin).toBe(true)
+      expect(peer.ended).toBeUndefined()
+      yield* TestClock.adjust("2 seconds")
+      yield* turns
+      expect(peer.ended).toBe("Aborted")
+      expect(yield* Fiber.join(draining)).toEqual({ served: 0, drained: 1, forced: 0, unsent: 0 })
+    }))
+
+  it.effect("16: a request of which only a part had come when the drain began is answered", () =>
+    Effect.gen(function* () {
+      const { script, server } = yield* serve(echo)
+      const peer = script.connect()
+      peer.send("half")
+      yield* Effect.forkChild(server.drain)
+      yield* TestClock.adjust("1 second")
+      yield* turns
+      expect(peer.gotFin).toBe(false)
+      peer.send(" and half\n")
+      yield* TestClock.adjust("1 second")
+      yield* turns
+      expect(peer.received).toBe("half and half\n")
+      expect(peer.gotFin).toBe(true)
+    }))
+
+  it.effect("acquires what services need before it listens, releases it after the last connection", () =>
+    Effect.gen(function* () {
+      class Store extends Context.Service<Store, { readonly get: (key: string) => string }>()("test/Store") {}
+      const log: Array<string> = []
+      const store = Layer.effect(
+        Store,
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            log.push("acquired")
+            return Store.of({ get: (key) => `value of ${key}` })
+          }),
+          () => Effect.sync(() => log.push("released")),
+        ),
+      )
+      const service = Service.provide(
+        Service.respond(lines, (key) => Effect.map(Store, ({ get }) => get(key))),
+        store,
+      )
+      const script = new Script()
+      yield* Effect.scoped(Effect.gen(function* () {
+        yield* Server.make({
+          listeners: [{ address: "127.0.0.1:9000", service }],
+          observers: [({ _tag }) => log.push(_tag)],
+        }).pipe(Effect.provide(script.layer))
+        const peer = script.connect()
+        peer.send("a\n")
+        yield* turns
+        expect(peer.received).toBe("value of a\n")
+        peer.reset()
+      }))
+      expect(log).toEqual(["acquired", "Listening", "Opened", "Closed", "Draining", "Drained", "released"])
+      expect(script.closed).toEqual(["127.0.0.1:9000"])
+    }))
+
+  it.effect("an observer that throws harms no connection; what it threw is thrown outside", () =>
+    Effect.gen(function* () {
+      const thrown: Array<unknown> = []
+      const listeners = process.listeners("uncaughtException")
+      process.removeAllListeners("uncaughtException").once("uncaughtException", (error) => thrown.push(error))
+      const script = new Script()
+      const server = yield* Server.make({
+        listeners: [{ address: "127.0.0.1:9000", service: echo }],
+        observers: [({ _tag }) => {
+          if (_tag === "Opened") throw new Error("observer")
+        }],
+      }).pipe(Effect.provide(script.layer))
+      const peer = script.connect()
+      peer.send("x\n")
+      yield* turns
+      for (const listener of listeners) process.on("uncaughtException", listener)
+      expect(peer.received).toBe("x\n")
+      expect(thrown.map(String)).toEqual(["Error: observer"])
+      server.abort()
+    }))
+
+  it.effect("localhost is both loopbacks with one port", () =>
+    Effect.gen(function* () {
+      const script = new Script()
+      const server = yield* Server.make({ listeners: [{ address: "localhost:9000", service: echo }] }).pipe(
+        Effect.provide(script.layer),
+      )
+      expect(server.addresses).toEqual([
+        { _tag: "Tcp", host: "127.0.0.1", port: 9_000 },
+        { _tag: "Tcp", host: "::1", port: 9_000 },
+      ])
+      const peer = script.connect("[::1]:9000")
+      peer.send("x\n")
+      expect(peer.received).toBe("x\n")
+      server.abort()
+    }))
+
+  it.effect("localhost asks for another port when the one it was given is taken on the other loopback", () =>
+    Effect.gen(function* () {
+      const script = new Script()
+      let asked = 0
+      const server = yield* Server.make({ listeners: [{ address: "localhost:0", service: echo }] }).pipe(
+        Effect.provide(overriding(script, (address) => {
+          if (address._tag === "Tcp" && address.host === "127.0.0.1") asked++
+          return address._tag === "Tcp" && address.host === "::1" && asked < 3 ? "AddressInUse" : undefined
+        })),
+      )
+      expect(asked).toBe(3)
+      expect(server.addresses.length).toBe(2)
+      expect(script.closed).toEqual(["127.0.0.1:0", "127.0.0.1:0"])
+    }))
+
+  it.effect("localhost is IPv4 alone where there is no IPv6", () =>
+    Effect.gen(function* () {
+      const server = yield* Server.make({ listeners: [{ address: "localhost:9000", service: echo }] }).pipe(
+        Effect.provide(overriding(new Script(), (address) =>
+          address._tag === "Tcp" && address.host === "::1" ? "AddressUnavailable" : undefined)),
+      )
+      expect(server.addresses).toEqual([{ _tag: "Tcp", host: "127.0.0.1", port: 9_000 }])
+    }))
+
+  it.effect("10: a start that fails unbinds what was bound and resets who had come", () =>
+    Effect.gen(function* () {
+      const script = new Script()
+      const events: Array<string> = []
+      let peer: Peer | undefined
+      const error = yield* Effect.flip(Effect.scoped(
+        Server.make({
+          listeners: [{ address: "127.0.0.1:9000", service: echo }, { address: "127.0.0.1:9001", service: echo }],
+          observers: [({ _tag }) => events.push(_tag)],
+        }).pipe(Effect.provide(overriding(script, (address) => {
+          if (address._tag !== "Tcp" || address.port !== 9_001) return undefined
+          peer = script.connect()
+          return "AddressInUse"
+        }))),
+      ))
+      expect(error.message).toBe("Cannot listen on 127.0.0.1:9001: another process is listening there")
+      expect(peer?.ended).toBe("Aborted")
+      expect(script.closed).toEqual(["127.0.0.1:9000"])
+      expect(events).toEqual(["Opened", "Closed"])
+    }))
+
+  it.effect("an address that cannot be is a ListenError that names it", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        Server.make({ listeners: [{ address: "127.0.0.1:99999", service: echo }] }).pipe(
+          Effect.provide(new Script().layer),
+        ),
+      )
+      expect(error.message).toBe("Cannot listen on 127.0.0.1:99999: it is not an address that can be bound")
+    }))
+})
+
+/** A script on which some addresses cannot be listened on. */
+const overriding = (script: Script, problem: (address: Address) => ListenProblem | undefined): Layer.Layer<Sockets> =>
+  Layer.effect(
+    Sockets,
+    Effect.map(Sockets, (sockets) =>
+      Sockets.of({
+        ...sockets,
+        listen: (options, accept) =>
+          Effect.suspend(() => {
+            const found = problem(options.address)
+            return found === undefined
+              ? sockets.listen(options, accept)
+              : Effect.fail(new ListenError({ problem: found, address: options.address }))
+          }),
+      })),
+  ).pipe(Layer.provide(script.layer))
