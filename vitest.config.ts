@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config"
 import { tally } from "./scripts/tally.ts"
 
 const core = "test/core/**/*.test.ts"
+const interop = "test/interop/**/*.test.ts"
+const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 
 export default defineConfig({
   test: {
@@ -19,14 +21,10 @@ export default defineConfig({
       { extends: true, test: { name: "core", include: [core], testTimeout: 15_000 } },
       {
         extends: true,
-        test: {
-          name: "wire",
-          include: ["test/**/*.test.ts"],
-          exclude: [core],
-          testTimeout: 30_000,
-          hookTimeout: 30_000,
-        },
+        test: { name: "wire", include: ["test/**/*.test.ts"], exclude: [core, interop], ...patience },
       },
+      // Needs programs that `.ci/run` installs, so `npm test` leaves it out.
+      { extends: true, test: { name: "interop", include: [interop], ...patience } },
     ],
   },
 })
