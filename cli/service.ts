@@ -55,7 +55,7 @@ const unreadable = (path: string): string | undefined => {
 }
 
 const reason = (cause: unknown): string => {
-  const message = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!
+  const message = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ").slice(0, 300)
   const missing = /(?:package|module|import|specifier)[^'"]*['"]((?:anyport|effect)(?:\/[^'"]*)?)['"]/i.exec(message)
     ?.[1]
   if (missing === undefined) return `${cause instanceof Error ? cause.name : "Error"}: ${message}`

@@ -271,14 +271,17 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state !== "Open") return this.#discard(chunk.length)
     const { turn } = this.supervisor
     turn.enter()
-    this.input.append(chunk)
-    if (this.#mask === 0) this.#driver.run()
-    else if (!this.#paused) {
-      this.#paused = true
-      this.#transport.pause()
+    try {
+      this.input.append(chunk)
+      if (this.#mask === 0) this.#driver.run()
+      else if (!this.#paused) {
+        this.#paused = true
+        this.#transport.pause()
+      }
+      this.input.own()
+    } finally {
+      turn.leave()
     }
-    this.input.own()
-    turn.leave()
   }
 
   writable(): void {
@@ -436,8 +439,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #inTurn(task: () => void): void {
     const { turn } = this.supervisor
     turn.enter()
-    task()
-    turn.leave()
+    try {
+      task()
+    } finally {
+      turn.leave()
+    }
   }
 }
 

@@ -89,7 +89,7 @@ export const make = <R = never, E = never>(
     const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
     const stop = yield* Effect.cached(Effect.uninterruptible(Effect.andThen(closing, registry.drain)))
     for (const [index, { address, reusePort = false }] of endpoints.entries()) {
-      const accept = (transport: Transport): void => registry.accept(services[index]!, transport)
+      const accept = (transport: Transport): void => registry.accept(services[index]!, transport, address)
       const listen = (address: Address.Address) =>
         sockets.listen({ address, reusePort, acceptFailed: registry.acceptFailed(address) }, accept)
       listeners.push(...(yield* bind(listen, address)))
@@ -210,7 +210,7 @@ class Registry implements Supervisor {
     return this.#clock.currentTimeMillisUnsafe()
   }
 
-  accept(start: Start, transport: Transport): void {
+  accept(start: Start, transport: Transport, address: Address.Address): void {
     const limit = this.state !== "Serving"
       ? "draining"
       : this.connections.size >= this.limits.maxConnections
@@ -221,8 +221,14 @@ class Registry implements Supervisor {
       return transport.abort()
     }
     const id = ++this.#lastId
-    this.#empty.closeUnsafe()
-    this.connections.set(id, start(id, transport, this))
+    try {
+      this.connections.set(id, start(id, transport, this))
+      this.#empty.closeUnsafe()
+    } catch (cause) {
+      // A codec threw instead of making a decoder or an encoder.
+      this.emit?.({ _tag: "AcceptFailed", address, failure: { code: undefined, cause } })
+      transport.abort()
+    }
   }
 
   acceptFailed(address: Address.Address): (failure: { code: string | undefined; cause: unknown }) => void {

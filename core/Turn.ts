@@ -32,8 +32,11 @@ export class Turn {
   }
 
   leave(): void {
-    if (this.#depth === 1) this.#flush()
-    this.#depth--
+    try {
+      if (this.#depth === 1) this.#flush()
+    } finally {
+      this.#depth--
+    }
   }
 
   /** Flushes at the end of the running turn; outside of one, in the next, together with whatever else comes by then. */

@@ -160,6 +160,29 @@ describe("server", () => {
       server.abort()
     }))
 
+  it.effect("a codec that throws instead of making a decoder refuses its connections, and harms no other listener", () =>
+    Effect.gen(function* () {
+      const script = new Script()
+      const events: Array<string> = []
+      const broken = Service.respond({
+        ...lines,
+        decoder: () => {
+          throw new Error("no decoder")
+        },
+      }, () => Effect.succeed(""))
+      const server = yield* Server.make({
+        listeners: [{ address: "127.0.0.1:9000", service: broken }, { address: "127.0.0.1:9001", service: echo }],
+        observers: [({ _tag }) => events.push(_tag)],
+      }).pipe(Effect.provide(script.layer))
+      const [refused, served] = [script.connect("127.0.0.1:9000"), script.connect("127.0.0.1:9001")]
+      served.send("x\n")
+      expect(served.received).toBe("x\n")
+      expect(refused.calls).toEqual(["abort"])
+      expect(events).toEqual(["Listening", "Listening", "AcceptFailed", "Opened"])
+      expect(server.connections.size).toBe(1)
+      server.abort()
+    }))
+
   it.effect("localhost is both loopbacks with one port", () =>
     Effect.gen(function* () {
       const script = new Script()
