@@ -7,14 +7,13 @@ import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { layer, type Options } from "../../adapters/memory.ts"
 import type { Capabilities } from "../../core/Sockets.ts"
-import { type Area, type Case, suite } from "./clauses.ts"
-import { type Result, runCase, titleOf } from "./runCase.ts"
+import { type Area, type Case, type Result, runCase, suite, titleOf } from "./clauses/index.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "anyport-"))
 afterAll(() => rmSync(directory, { recursive: true }))
 
 const cases = suite(directory)
-const script = join(import.meta.dirname, "clauses.main.ts")
+const script = join(import.meta.dirname, "port.main.ts")
 
 /** How a runtime runs the cases of some areas: in one process with these permissions. */
 interface Invocation {

@@ -2,8 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { Sockets } from "../../core/Sockets.ts"
-import { type Case, Skipped } from "./clauses.ts"
+import { Sockets } from "../../../core/Sockets.ts"
+import { type Case, Skipped } from "./Case.ts"
 
 /** How a case went. */
 export interface Result {

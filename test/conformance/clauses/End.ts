@@ -7,7 +7,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import type { Receiver, Transport, TransportEnd } from "../../core/Sockets.ts"
+import type { Receiver, Transport, TransportEnd } from "../../../core/Sockets.ts"
+import { firstMismatch, patternAt } from "./pattern.ts"
 
 /** A clause does not hold. */
 export class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
@@ -191,25 +192,4 @@ export class End implements Receiver {
   get #state(): string {
     return `received ${this.received} bytes, ${this.fins} fin, closed(${this.end?._tag})`
   }
-}
-
-const period = 65_521 // a prime, so that no buffer size is a multiple of it
-const doubled = new Uint8Array(2 * period + 2 * 1024 * 1024)
-for (let index = 0, state = 1; index < doubled.length; index++) {
-  if (index % period === 0) state = 1
-  state = Math.imul(state, 1_103_515_245) + 12_345 | 0
-  doubled[index] = state >>> 16
-}
-
-/** The pattern from a position on, at most 2 MiB of it, in memory of its own. */
-const patternAt = (position: number, length: number): Uint8Array => {
-  const bytes = new Uint8Array(length)
-  bytes.set(doubled.subarray(position % period, position % period + length))
-  return bytes
-}
-
-const firstMismatch = (chunk: Uint8Array, position: number): number => {
-  const start = position % period
-  for (let index = 0; index < chunk.length; index++) if (chunk[index] !== doubled[start + index]) return index
-  return -1
 }

@@ -1,7 +1,7 @@
 /**
  * Runs the port's conformance cases in the process of one runtime.
  *
- *     node clauses.main.ts DIRECTORY AREA...
+ *     node port.main.ts DIRECTORY AREA...
  *
  * Prints one JSON line a case: `{ name, outcome: "passed" | "failed" | "skipped", detail? }`. It does not judge: the
  * exit code is 0 whatever fails.
@@ -11,8 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import process from "node:process"
 import { layer } from "../../adapters/auto.ts"
-import { type Area, suite } from "./clauses.ts"
-import { type Result, runCase } from "./runCase.ts"
+import { type Area, type Result, runCase, suite } from "./clauses/index.ts"
 
 const [directory = "", ...areas] = process.argv.slice(2)
 

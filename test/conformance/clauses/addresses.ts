@@ -1,0 +1,83 @@
+/**
+ * `listen` and `connect` on TCP addresses: what they name, and the problem of each that cannot be had. Unix sockets are
+ * in `unix.ts`.
+ */
+import * as Effect from "effect/Effect"
+import * as Address from "../../../core/Address.ts"
+import * as Case from "./Case.ts"
+import { attached, connect, expect, finishBoth, listen, named, portOf, problem } from "./harness.ts"
+
+/** The cases of TCP addresses. Paths that nobody has permission for are in `directory`. */
+export const addresses = (directory: string): ReadonlyArray<Case.Case> => [
+  Case.make(
+    0,
+    "port 0 is answered with the port that was chosen, and both ends know it",
+    () =>
+      Effect.gen(function* () {
+        const bound = yield* listen()
+        yield* expect(portOf(bound.address) > 0, `bound ${named(bound.address)}`)
+        const ends = yield* attached(bound)
+        const { client, server } = ends
+        const same = (a: Address.Address | undefined, b: Address.Address | undefined) => named(a) === named(b)
+        yield* expect(
+          same(client.transport.remoteAddress, bound.address),
+          `peer ${named(client.transport.remoteAddress)}`,
+        )
+        yield* expect(same(server.transport.localAddress, bound.address), `own ${named(server.transport.localAddress)}`)
+        yield* expect(
+          same(client.transport.localAddress, server.transport.remoteAddress),
+          "the ends do not know each other",
+        )
+        yield* finishBoth(ends)
+      }),
+  ),
+
+  Case.make(0, "a second bind is AddressInUse [d5-11]", () =>
+    Effect.gen(function* () {
+      const bound = yield* listen()
+      yield* problem("AddressInUse", listen(bound.address))
+      yield* finishBoth(yield* attached(bound))
+    })),
+
+  Case.make(0, "what is no address is InvalidAddress, to listen and to connect", () =>
+    Effect.gen(function* () {
+      for (const address of [Address.tcp("127.0.0.1", 70_000), Address.tcp("", 0)]) {
+        yield* problem("InvalidAddress", listen(address))
+        yield* problem("InvalidAddress", connect(address))
+      }
+    })),
+
+  Case.make(
+    0,
+    "an address of another machine is AddressUnavailable",
+    () => problem("AddressUnavailable", listen(Address.tcp("192.0.2.1", 0))).pipe(Effect.asVoid),
+    { area: "system" },
+  ),
+
+  Case.make(
+    0,
+    "a name that nobody has is NameNotFound to connect and InvalidAddress to listen",
+    () =>
+      Effect.gen(function* () {
+        yield* problem("NameNotFound", connect(Address.tcp("nobody.invalid", 9)))
+        yield* problem("InvalidAddress", listen(Address.tcp("nobody.invalid", 0)))
+      }),
+    { area: "system" },
+  ),
+
+  Case.make(0, "what the process has no permission for is PermissionDenied", () =>
+    Effect.gen(function* () {
+      for (
+        const address of [Address.tcp("127.0.0.2", 9), Address.tcp("::", 9), Address.unix(`${directory}/denied.sock`)]
+      ) {
+        yield* problem("PermissionDenied", listen(address))
+        yield* problem("PermissionDenied", connect(address))
+      }
+    }), { area: "denied" }),
+
+  Case.make(0, "connecting where nobody listens is Refused", () =>
+    Effect.gen(function* () {
+      const address = yield* Effect.scoped(Effect.map(listen(), (bound) => bound.address))
+      yield* problem("Refused", connect(address))
+    })),
+]
