@@ -46,15 +46,20 @@ export interface DeadlineOptions {
   readonly drain?: Duration.Input
 }
 
-/** Options of {@link make}. */
-export interface Options<out R = never, out E = never> {
-  readonly listeners: ReadonlyArray<Endpoint<R, E>>
+/** Options of {@link make}. The endpoints may need different things; the server needs them all. */
+export interface Options<out Endpoints extends AnyEndpoints = AnyEndpoints> {
+  readonly listeners: Endpoints
   /** See {@link defaultLimits}. */
   readonly limits?: Partial<Limits>
   readonly deadlines?: DeadlineOptions
   /** Are told of every event. */
   readonly observers?: ReadonlyArray<Observer>
 }
+
+type AnyEndpoints = ReadonlyArray<Endpoint<unknown, unknown>>
+type AnyService<E extends AnyEndpoints> = Service<Needs<E[number]["service"]>, Failures<E[number]["service"]>>
+type Needs<S> = S extends Service<infer R, infer _E> ? R : never
+type Failures<S> = S extends Service<infer _R, infer E> ? E : never
 
 /** `maxConnections` 10,000; `outboxHigh` 1 MiB; `outboxLow` 256 KiB. */
 export const defaultLimits: Limits = { maxConnections: 10_000, outboxHigh: 1_048_576, outboxLow: 262_144 }
@@ -76,13 +81,20 @@ export interface Server {
  * Acquires a server. Read downwards it is how it starts, upwards how it stops: stop accepting and drain, stop the wheel,
  * abort whoever is left, release what the services were provided with.
  */
-export const make = <R = never, E = never>(
-  options: Options<R, E>,
-): Effect.Effect<Server, ListenError | E, Sockets | Scope.Scope | R> =>
+export const make = <const Endpoints extends AnyEndpoints>(
+  options: Options<Endpoints>,
+): Effect.Effect<
+  Server,
+  ListenError | Failures<Endpoints[number]["service"]>,
+  Sockets | Scope.Scope | Needs<Endpoints[number]["service"]>
+> =>
   Effect.gen(function* () {
     const sockets = yield* Sockets
     const endpoints = yield* Effect.forEach(options.listeners, resolve)
-    const services = yield* Effect.forEach(endpoints, ({ service }) => prepare(service))
+    const services = yield* Effect.forEach(
+      endpoints,
+      ({ service }) => prepare(service as AnyService<Endpoints>), // one of them, whose needs are among all needs
+    )
     const registry = yield* Effect.acquireRelease(makeRegistry(options), (registry) => registry.abandon)
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
@@ -151,7 +163,7 @@ const inScopeOfItsOwn = <A, E>(acquire: Effect.Effect<A, E, Scope.Scope>): Effec
 const samePort = (address: Address.Address, bound: Address.Address): Address.Address =>
   address._tag === "Tcp" && bound._tag === "Tcp" ? Address.tcp(address.host, bound.port) : address
 
-const makeRegistry = (options: Options<unknown, unknown>): Effect.Effect<Registry> =>
+const makeRegistry = (options: Options): Effect.Effect<Registry> =>
   Effect.map(Effect.context<never>(), (context) => new Registry(context, options))
 
 /** The connections of a server, and what they share. */
@@ -170,7 +182,7 @@ class Registry implements Supervisor {
   readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
   #lastId = 0
 
-  constructor(context: Context.Context<never>, { limits, deadlines, observers = [] }: Options<unknown, unknown>) {
+  constructor(context: Context.Context<never>, { limits, deadlines, observers = [] }: Options) {
     this.#clock = Context.get(context, Clock.Clock)
     this.turn = new Turn(Context.get(context, Scheduler.Scheduler).makeDispatcher())
     this.deadlines = new Deadlines(context)

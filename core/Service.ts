@@ -51,7 +51,10 @@ export interface RespondOptions<Out, State, E, R> {
   readonly order?: "request" | "completion"
   /** For one request; then the connection ends as `HandlerTimeout`. Default: no bound. */
   readonly timeout?: Duration.Input
-  /** Makes the state of a connection before its first frame. What it acquires is released when the connection ends. */
+  /**
+   * Makes the state of a connection before its first frame. What it acquires is released when the connection ends.
+   * Where it takes the connection, write the parameter's type out, or TypeScript reads the handler first.
+   */
   readonly open?: (connection: Connection<Out>) => Effect.Effect<State, E, R | Scope>
   /**
    * Answers a failure of the handler, bytes that are no frame (the connection ends after the answer), or a defect
