@@ -10,12 +10,12 @@
  * ```
  * node scripts/cpu.ts [--runtime node|bun|deno] [--pairs 5] [--quick] [--seed N] [--against 'COMMAND']
  * ```
- * `--quick` sends a tenth; `--against` measures that command, with the ready line of `serve`, in Anyport's place.
+ * `--quick` sends a tenth, to try the script: engines have not warmed up by then. `--against` measures that command, with the ready line of `serve`, in Anyport's place.
  * Exit code 1 below a bar.
  */
-import { parseArgs } from "node:util"
 import { command, cpuSeconds, pin, type Runtime, runtimes, serve, start } from "./child.ts"
 import { open } from "./cpu/client.ts"
+import { read, refuse } from "./flags.ts"
 
 const connections = 50
 const burstsOfEach = 10
@@ -30,21 +30,18 @@ const bars: Record<Runtime, Record<1 | 16, number>> = {
   deno: { 1: 0.85, 16: 0.75 },
 }
 
-const { values: flags } = parseArgs({
-  options: {
-    runtime: { type: "string", multiple: true },
-    pairs: { type: "string", default: "5" },
-    quick: { type: "boolean", default: false },
-    seed: { type: "string" },
-    against: { type: "string" },
-  },
+const flags = read({
+  runtime: { type: "string", multiple: true },
+  pairs: { type: "string", default: "5" },
+  quick: { type: "boolean", default: false },
+  seed: { type: "string" },
+  against: { type: "string" },
 })
 const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
 const pairs = Number(flags.pairs)
 const seed = Number(flags.seed ?? Date.now() % 1_000_000)
 if (chosen.length === 0 || !(pairs >= 1) || !Number.isInteger(seed)) {
-  console.error("Cannot compare: --runtime takes node, bun or deno, --pairs a number from 1, --seed an integer")
-  process.exit(2)
+  refuse("Cannot compare: --runtime takes node, bun or deno, --pairs a number from 1, --seed an integer")
 }
 
 /** Marsaglia's xorshift32: the order of the bursts can be had again from the seed. */

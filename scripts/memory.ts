@@ -11,8 +11,8 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
-import { parseArgs } from "node:util"
 import { type Child, memory, type Runtime, runtimes, serve, start } from "./child.ts"
+import { read, refuse } from "./flags.ts"
 
 /**
  * The most that the peak may be above the beginning, in MiB. A server that keeps nothing at all still shows about 100 on
@@ -23,14 +23,11 @@ const allowance = 192
 /** The most that one case may take, in milliseconds. */
 const patience = 60_000
 
-const { values: flags } = parseArgs({
-  options: { runtime: { type: "string", multiple: true }, mebibytes: { type: "string", default: "1024" } },
-})
+const flags = read({ runtime: { type: "string", multiple: true }, mebibytes: { type: "string", default: "1024" } })
 const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
 const mebibytes = Number(flags.mebibytes)
 if (chosen.length === 0 || !(mebibytes >= 1)) {
-  console.error("Cannot measure: --runtime takes node, bun or deno, --mebibytes a number from 1")
-  process.exit(2)
+  refuse("Cannot measure: --runtime takes node, bun or deno, --mebibytes a number from 1")
 }
 
 /** What a client does to a server; resolves to what happened, rejects when that is not what must happen. */
