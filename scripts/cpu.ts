@@ -10,8 +10,8 @@
  * ```
  * node scripts/cpu.ts [--runtime node|bun|deno] [--pairs 5] [--quick] [--seed N] [--against 'COMMAND']
  * ```
- * `--quick` sends a tenth, to try the script: engines have not warmed up by then. `--against` measures that command, with the ready line of `serve`, in Anyport's place.
- * Exit code 1 below a bar.
+ * `--quick` sends a tenth, to try the script: engines have not warmed up by then. `--against` measures that command, with
+ * the ready line of `serve`, in Anyport's place. Exit code 1 below a bar.
  */
 import { command, cpuSeconds, pin, type Runtime, runtimes, serve, start } from "./child.ts"
 import { open } from "./cpu/client.ts"
