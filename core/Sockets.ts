@@ -142,7 +142,7 @@ export class ListenError extends Data.TaggedError("ListenError")<{
 }> {
   override get message(): string {
     const address = typeof this.address === "string" ? this.address : Address.format(this.address)
-    return `Cannot listen on ${address}: ${listenProblems[this.problem]}${detail(this)}`
+    return `Cannot listen on ${address}: ${listenProblems[this.problem]}${detail(this)}; ${remedy(this)}`
   }
 }
 
@@ -178,6 +178,29 @@ const listenProblems: Record<ListenProblem, string> = {
   TooManyDescriptors: "no file descriptors are left",
   Unsupported: "this runtime cannot do what was asked",
   Unknown: "the system refused it",
+}
+
+/** What the operator may do about it. */
+const remedy = ({ problem, address }: ListenError): string => {
+  switch (problem) {
+    case "AddressInUse":
+      return "end it, or choose another address"
+    case "AddressUnavailable":
+      return "choose an address of this machine, or :: for all of them"
+    case "InvalidAddress":
+      return "wanted is an IP address or localhost with a port from 0 to 65535, or a path in a folder that exists"
+    case "PermissionDenied":
+      if (typeof address === "string" || address._tag === "Unix") return "choose a path that this user may write"
+      return address.port > 0 && address.port < 1_024
+        ? "choose a port from 1024 up"
+        : "grant it, or choose another address"
+    case "TooManyDescriptors":
+      return "raise the limit (ulimit -n)"
+    case "Unsupported":
+      return "leave that option out"
+    case "Unknown":
+      return "choose another address"
+  }
 }
 
 const connectProblems: Record<ConnectProblem, string> = {

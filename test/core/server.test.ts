@@ -238,7 +238,9 @@ describe("server", () => {
           return "AddressInUse"
         }))),
       ))
-      expect(error.message).toBe("Cannot listen on 127.0.0.1:9001: another process is listening there")
+      expect(error.message).toBe(
+        "Cannot listen on 127.0.0.1:9001: another process is listening there; end it, or choose another address",
+      )
       expect(peer?.ended).toBe("Aborted")
       expect(script.closed).toEqual(["127.0.0.1:9000"])
       expect(events).toEqual(["Opened", "Closed"])
@@ -251,7 +253,9 @@ describe("server", () => {
           Effect.provide(new Script().layer),
         ),
       )
-      expect(error.message).toBe("Cannot listen on 127.0.0.1:99999: it is not an address that can be bound")
+      expect(error.message).toContain(
+        "Cannot listen on 127.0.0.1:99999: it is not an address that can be bound; wanted is",
+      )
     }))
 })
 

@@ -131,7 +131,8 @@ describe.each(runtimes)("%s", (runtime) => {
     expect({ code, stdout, stderr }).toEqual({
       code: 2,
       stdout: "",
-      stderr: `anyport: Cannot listen on 127.0.0.1:${port}: another process is listening there\n`,
+      stderr:
+        `anyport: Cannot listen on 127.0.0.1:${port}: another process is listening there; end it, or choose another address\n`,
     })
     await first.kill()
   })
@@ -173,7 +174,8 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(second).toEqual({
       code: 2,
       stdout: "",
-      stderr: `anyport: Cannot listen on unix:${path}: another process is listening there\n`,
+      stderr:
+        `anyport: Cannot listen on unix:${path}: another process is listening there; end it, or choose another address\n`,
     })
     expect(await (await connectUnix(path)).ask("two")).toBe("echo: two")
 
