@@ -28,7 +28,6 @@ import {
   type Capabilities,
   type ConnectError,
   type ConnectOptions,
-  type Listener,
   type ListenError,
   type ListenOptions,
   type Receiver,
@@ -37,6 +36,7 @@ import {
   type TransportEnd,
 } from "../core/Sockets.ts"
 import { connectError, listenError, transportEnd } from "./SystemError.ts"
+import { UnbindingListener } from "./UnbindingListener.ts"
 import { takeOver } from "./UnixPath.ts"
 
 const capabilities: Capabilities = {
@@ -191,41 +191,17 @@ class BunTransport implements Transport {
 
 // ── Listener ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-class BunListener implements Listener {
-  readonly address: Address.Address
-  readonly resume: Effect.Effect<void, ListenError>
-  readonly close: Effect.Effect<void>
-  #server: Server | undefined
-  #closed = false
-
-  constructor(server: Server, address: Address.Address, bind: (address: Address.Address) => Bind) {
-    this.#server = server
-    this.address = address
-    this.resume = Effect.suspend(() => {
-      if (this.#closed || this.#server !== undefined) return Effect.void
-      return Effect.map(bind(address), (server) => {
-        if (this.#closed || this.#server !== undefined) server.stop()
-        else this.#server = server
-      })
-    })
-    this.close = Effect.sync(() => {
-      this.#closed = true
-      this.pause()
-    })
-  }
-
-  pause(): void {
-    // `stop(true)` would close the connections as well.
-    this.#server?.stop()
-    this.#server = undefined
-  }
-}
+// `stop(true)` would close the connections as well.
+const unbind = (server: Server): void => server.stop()
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
   const bind = (address: Address.Address): Bind =>
     takeOver(address, bindServer(options, address, accept), Effect.scoped(Effect.asVoid(connect({ address }))))
   return Effect.acquireRelease(
-    Effect.map(bind(options.address), (server) => new BunListener(server, boundAddress(server, options), bind)),
+    Effect.map(
+      bind(options.address),
+      (server) => new UnbindingListener(server, boundAddress(server, options), bind, unbind),
+    ),
     (listener) => listener.close,
   )
 }

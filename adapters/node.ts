@@ -25,7 +25,6 @@ import {
   type Capabilities,
   type ConnectError,
   type ConnectOptions,
-  type Listener,
   type ListenError,
   type ListenOptions,
   type Receiver,
@@ -34,6 +33,7 @@ import {
   type TransportEnd,
 } from "../core/Sockets.ts"
 import { codeOf, connectError, listenError, transportEnd } from "./SystemError.ts"
+import { UnbindingListener } from "./UnbindingListener.ts"
 import { takeOver } from "./UnixPath.ts"
 
 const capabilities: Capabilities = {
@@ -213,41 +213,17 @@ const scratch = new Scratch()
 
 // ── Listener ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-class NodeListener implements Listener {
-  readonly address: Address.Address
-  readonly resume: Effect.Effect<void, ListenError>
-  readonly close: Effect.Effect<void>
-  #server: net.Server | undefined
-  #closed = false
-
-  constructor(server: net.Server, address: Address.Address, bind: (address: Address.Address) => Bind) {
-    this.#server = server
-    this.address = address
-    this.resume = Effect.suspend(() => {
-      if (this.#closed || this.#server !== undefined) return Effect.void
-      return Effect.map(bind(address), (server) => {
-        if (this.#closed || this.#server !== undefined) server.close()
-        else this.#server = server
-      })
-    })
-    this.close = Effect.sync(() => {
-      this.#closed = true
-      this.pause()
-    })
-  }
-
-  pause(): void {
-    // Nobody waits for its callback, which comes after the last connection.
-    this.#server?.close()
-    this.#server = undefined
-  }
-}
+// Nobody waits for its callback, which comes after the last connection.
+const unbind = (server: net.Server): void => void server.close()
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
   const bind = (address: Address.Address): Bind =>
     takeOver(address, bindServer(options, address, accept), Effect.scoped(Effect.asVoid(connect({ address }))))
   return Effect.acquireRelease(
-    Effect.map(bind(options.address), (server) => new NodeListener(server, boundAddress(server, options), bind)),
+    Effect.map(
+      bind(options.address),
+      (server) => new UnbindingListener(server, boundAddress(server, options), bind, unbind),
+    ),
     (listener) => listener.close,
   )
 }
