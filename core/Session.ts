@@ -70,6 +70,8 @@ export class SessionDriver<In> implements Driver {
     const fiber = this.#connection.fork(session)
     this.#fiber = fiber
     fiber.addObserver((exit) => this.#end(exit))
+    // It may have closed its own connection before there was a fiber to interrupt.
+    if (this.#connection.reason !== undefined) fiber.interruptUnsafe()
   }
 
   get idle(): boolean {

@@ -180,6 +180,16 @@ describe("session", () => {
       expect(peer.gotFin).toBe(true)
     }))
 
+  it.effect("a session that closes its own connection at once is interrupted, and need not wait for the deadline", () =>
+    Effect.gen(function* () {
+      const { script } = yield* serve(
+        Service.session(lines, (connection) => Effect.andThen(connection.close(), Effect.never)),
+      )
+      const peer = script.connect()
+      yield* turns
+      expect(peer.gotFin).toBe(true)
+    }))
+
   it.effect("send waits while the peer takes nothing, and goes on when it does", () =>
     Effect.gen(function* () {
       let sent = 0
