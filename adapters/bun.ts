@@ -14,7 +14,7 @@
  *   (https://github.com/oven-sh/bun/pull/39600). That is kept here until `resume`.
  * - Bun closes a Unix socket once its peer has closed. Here it stays open until this side has finished as well.
  * - The backlog is 512 and no option. `Listener.pause` unbinds: accepting cannot be stopped otherwise.
- * - Out of descriptors, Bun spins in its accept loop and says nothing. So a client that gets one of the last 16 is reset
+ * - Out of descriptors, Bun spins in its accept loop and says nothing. So a client that gets one of the last 8 is reset
  *   at once, and reported as `EMFILE`. Where the limit cannot be read (Linux's `/proc`), there is no such guard.
  * - A connection attempt cannot be cancelled: one that is interrupted is closed when it succeeds.
  * - A link-local address is bound and reached with its zone (`fe80::1%eth0`), and named without it.
@@ -251,7 +251,9 @@ const descriptorLimit = (): number => {
   }
 }
 
-const spareDescriptors = 16
+// Half of what the cap on connections leaves free (ops/descriptors.ts): the cap has to speak first, and descriptors that
+// the process opens after the cap was set must not change that.
+const spareDescriptors = 8
 const lastDescriptor = descriptorLimit() - spareDescriptors
 
 const boundAddress = (server: Server, options: ListenOptions): Address.Address =>
