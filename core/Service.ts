@@ -16,6 +16,7 @@ import type { Scope } from "effect/Scope"
 import type { Codec, FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
 import { type Managed, ManagedConnection } from "./ManagedConnection.ts"
+import * as Plain from "./Plain.ts"
 import { type Defect, InvalidInput, last, noReply, replies, type Reply, ReplyDriver, Unavailable } from "./Replies.ts"
 import { Session, SessionDriver } from "./Session.ts"
 import type { Transport } from "./Sockets.ts"
@@ -23,6 +24,7 @@ import type { Supervisor } from "./Supervisor.ts"
 
 export { Connection, InvalidInput, last, noReply, replies, Session, Unavailable }
 export type { Defect, Reply }
+export type { PlainConnection, PlainHandler, PlainOptions, PlainReply } from "./Plain.ts"
 
 const TypeId = "~anyport/Service"
 
@@ -73,11 +75,43 @@ export const respond = <In, Out, E = never, R = never, State = undefined>(
   handler: (frame: In, connection: Responding<Out, State>) => Effect.Effect<Reply<Out>, E, R>,
   options: RespondOptions<Out, State, E, R> = {},
 ): Service<Exclude<R, Scope>> => {
-  const { concurrency = 1 } = options
+  checkConcurrency(options)
+  return { [TypeId]: { _tag: "Respond", codec, handler, options } }
+}
+
+/**
+ * A service of requests and replies whose handler is a plain function: it returns a reply, a promise of one, or nothing.
+ * What it throws ends the connection, but for `InvalidInput` and `Unavailable`, which are answered with their `reply`.
+ *
+ * ```ts
+ * Service.plain(Lines.make({ maxLength: 65_536 }), async (line) => `echo: ${line}`)
+ * ```
+ */
+export const plain = <In, Out, State = undefined>(
+  codec: Codec<In, Out>,
+  handler: Plain.PlainHandler<In, Out, State>,
+  options: Plain.PlainOptions<Out, State> = {},
+): Service => {
+  checkConcurrency(options)
+  const { open, onError, ...rest } = options
+  const definition: Definition = {
+    _tag: "Respond",
+    codec,
+    handler: Plain.effectful(handler),
+    options: {
+      ...rest,
+      ...(open === undefined ? {} : { open: Plain.opening(open) }),
+      ...(onError === undefined ? {} : { onError: Plain.answering(onError) }),
+    },
+    plain: true,
+  }
+  return { [TypeId]: definition }
+}
+
+const checkConcurrency = ({ concurrency = 1 }: { readonly concurrency?: number }): void => {
   if (!Number.isInteger(concurrency) || concurrency < 1) {
     throw new RangeError(`Cannot make a service: concurrency is ${concurrency}, accepted is an integer from 1`)
   }
-  return { [TypeId]: { _tag: "Respond", codec, handler, options } }
 }
 
 /**
@@ -113,6 +147,8 @@ type Definition =
       readonly open?: (connection: never) => Effect.Effect<unknown, unknown, unknown>
       readonly onError?: (error: never, connection: never) => unknown
     }
+    /** Its functions take a {@link Plain.PlainConnection}. */
+    readonly plain?: boolean
   }
   | {
     readonly _tag: "Session"
@@ -158,14 +194,14 @@ const prepareWith = (
   }
 }
 
-type Face = Responding<never, unknown>
+type Face = Responding<never, unknown> | Plain.PlainConnection<never, unknown>
 type Handler = (frame: unknown, connection: Face) => Effect.Effect<Reply<never>, unknown, Scope>
 type OnError = (error: unknown, connection: Face) => Reply<never> | undefined
-type Opener = (connection: Connection<never>) => Effect.Effect<unknown, unknown, Scope>
+type Opener = (connection: Face) => Effect.Effect<unknown, unknown, Scope>
 type Runner = (connection: Session<unknown, never>) => Effect.Effect<void, unknown, Scope>
 
 const startResponding = (
-  { codec, handler, options }: Extract<Definition, { _tag: "Respond" }>,
+  { codec, handler, options, plain = false }: Extract<Definition, { _tag: "Respond" }>,
   context: Context.Context<never>,
 ): Start => {
   const responder = {
@@ -176,16 +212,17 @@ const startResponding = (
     timeout: options.timeout === undefined ? undefined : Duration.toMillis(options.timeout),
   }
   const open = options.open as Opener | undefined // likewise
+  const Face = plain ? Plain.PlainConnection<never, unknown> : Responding<never, unknown>
   return (id, transport, supervisor) => {
     const engine = new ManagedConnection(id, transport, codec, context, supervisor)
-    const connection = new Responding<never, unknown>(engine, undefined)
-    const driver = new ReplyDriver<unknown, never, Face>(engine, responder, connection)
+    const face = new Face(engine, undefined)
+    const driver = new ReplyDriver<unknown, never, Face>(engine, responder, face)
     engine.start(driver)
     if (open !== undefined) {
-      const opening = Effect.suspend(() => open(connection))
-      driver.open(Effect.map(opening, (state) => new Responding<never, unknown>(engine, state)))
+      const opening = Effect.suspend(() => open(face))
+      driver.open(Effect.map(opening, (state) => new Face(engine, state)))
     }
-    return connection
+    return face instanceof Connection ? face : new Connection(engine)
   }
 }
 

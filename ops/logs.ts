@@ -29,11 +29,18 @@ export const layer = (): Layer<never> => {
   ])
 }
 
-/** Turns events into log lines by `run`, which carries the logger. Connections that come and end by themselves: debug. */
-export const observer = (run: (effect: Effect.Effect<void>) => void): Observer => (event) => {
-  const line = lineOf(event)
-  run(Effect.annotateLogs(Effect.logWithLevel(line.level)(line.message), line.fields))
-}
+/**
+ * Turns events into log lines by `run`, which carries the logger. Connections that come and end by themselves: debug.
+ * `from` is the lowest level that becomes a line; by default the logger decides.
+ */
+export const observer =
+  (run: (effect: Effect.Effect<void>) => void, from: Line["level"] = "Debug"): Observer => (event) => {
+    const line = lineOf(event)
+    if (severity[line.level] < severity[from]) return
+    run(Effect.annotateLogs(Effect.logWithLevel(line.level)(line.message), line.fields))
+  }
+
+const severity = { Debug: 0, Info: 1, Warn: 2, Error: 3 }
 
 interface Line {
   readonly level: LogLevel & ("Debug" | "Info" | "Warn" | "Error")

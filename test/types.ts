@@ -45,3 +45,11 @@ export const careful = Service.respond(
   (line) => line === "" ? Effect.fail(new Service.InvalidInput({ reply: "nothing?" })) : Effect.succeed(line),
   { onError: (error) => error._tag === "InvalidInput" ? error.reply : error._tag === "Defect" ? error.id : undefined },
 )
+
+// A plain handler answers a value, a promise or nothing, and knows the state that `open` makes.
+export const plain = Service.plain(lines, (line, { state }) => line === "" ? undefined : `${++state.count}`, {
+  open: () => Promise.resolve({ count: 0 }),
+})
+
+// @ts-expect-error lines of text are answered with text
+export const wrongPlain = Service.plain(lines, () => Promise.resolve(1))

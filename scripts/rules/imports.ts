@@ -80,10 +80,11 @@ const layers = [
   { name: "frames", paths: /^core\/(Address|ByteBuffer|ByteWriter|Codec|codecs\/.*)\.ts$/ },
   {
     name: "port and policies",
-    paths: /^core\/(?!(ManagedConnection|Connection|Replies|Session|Service|Directory|Drain|Server|Client|index)\.ts$)/,
+    paths:
+      /^core\/(?!(ManagedConnection|Connection|Plain|Replies|Session|Service|Directory|Drain|Server|Client|index)\.ts$)/,
   },
   { name: "connection", paths: /^core\/(Connection|ManagedConnection)\.ts$/ },
-  { name: "service", paths: /^core\/(Replies|Session|Service|Directory)\.ts$/ },
+  { name: "service", paths: /^core\/(Plain|Replies|Session|Service|Directory)\.ts$/ },
   { name: "server", paths: /^core\/(Drain|Server|Client)\.ts$/ },
   { name: "entry", paths: /^core\/index\.ts$/ },
 ] as const
@@ -125,14 +126,15 @@ const ofAdapter = (importer: string, target: string, kind: Import["kind"]): stri
 }
 
 /** What of core only a Server's own parts may know. */
-const inside = /^core\/(Connection|ManagedConnection|Session|Outbox|Replies|Turn|Deadlines)\.ts$/
+const inside = /^core\/(Connection|ManagedConnection|Plain|Session|Outbox|Replies|Turn|Deadlines)\.ts$/
 
 const ofRoom = (own: string, target: string): string | undefined => {
   if (isPackage(target)) return undefined
   if (["cli", "testing", "test", "scripts", "bench"].includes(room(target))) {
     return `${own}/ imports packages, core/, services/, load/, ops/ and config/`
   }
-  if (room(target) === "adapters") return `${own}/ runs on any adapter and imports none`
+  if (target === "adapters/auto.ts" && own === "ops") return undefined // whichever runtime it is
+  if (room(target) === "adapters") return `${own}/ runs on any adapter and imports none but, in ops/, auto.ts`
   if (["ops", "config"].includes(own) && inside.test(target)) {
     return `${own}/ reads core/Event.ts and core/Server.ts's public face, never the inside of a connection`
   }

@@ -1,0 +1,101 @@
+/**
+ * A server inside a program of one's own, Node, Bun or Deno, without the word Effect: promises, and no signal handlers.
+ *
+ * Whoever writes Effect takes `Server.make`; a program that is nothing but the server takes `anyport serve`.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { layer } from "../adapters/auto.ts"
+import * as Address from "../core/Address.ts"
+import type { DrainReport, Observer } from "../core/Event.ts"
+import * as Server from "../core/Server.ts"
+import type { Service } from "../core/Service.ts"
+import type { ListenError } from "../core/Sockets.ts"
+import type { Limits } from "../core/Supervisor.ts"
+import * as Logs from "./logs.ts"
+
+/** Options of {@link start}. */
+export interface StartOptions {
+  /**
+   * An address, or its text: `127.0.0.1:9000` (default), `[::1]:9000`, `localhost:9000` (both loopbacks), `[::]:9000`
+   * (everywhere), `unix:/run/a.sock`. Port 0 asks the system for a free one.
+   */
+  readonly address?: Address.Address | string
+  /** Share the port with other processes (SO_REUSEPORT). Default false. */
+  readonly reusePort?: boolean
+  /** See {@link Server.defaultLimits}. */
+  readonly limits?: Partial<Limits>
+  readonly deadlines?: Server.DeadlineOptions
+  /** Are told of every event. */
+  readonly observers?: ReadonlyArray<Observer>
+  /** Write what goes wrong to stderr, as `anyport serve` does: warnings and errors, no more. Default true. */
+  readonly log?: boolean
+}
+
+/** A server that runs. */
+export interface Started {
+  /** What was bound: `127.0.0.1:9000`, `unix:/run/a.sock`. */
+  readonly address: string
+  /** The port that was bound, also where 0 was asked for; undefined for a Unix socket. */
+  readonly port: number | undefined
+  /** The connections by id. Live: it changes as they come and go. */
+  readonly connections: Server.Server["connections"]
+  /** Stops accepting, lets everything begun finish, ends all connections, releases everything, and says how it went. */
+  drain(): Promise<DrainReport>
+  /** Stops accepting, resets every connection and releases everything, now. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a server. Rejects with a `ListenError` that says what to do when the address cannot be bound, or with what a
+ * layer of the service failed with; nothing is left behind then. Whoever starts it ends it: by `drain` or `close`, which
+ * may be called in any order and more than once.
+ */
+export const start = async <E>(service: Service<never, E>, options: StartOptions = {}): Promise<Started> => {
+  const scope = Scope.makeUnsafe()
+  let releasing: Promise<void> | undefined
+  const release = (): Promise<void> => releasing ??= Effect.runPromise(Scope.close(scope, Exit.void))
+  const exit = await Effect.runPromiseExit(Scope.provide(acquire(service, options), scope))
+  if (Exit.isFailure(exit)) {
+    await release()
+    throw Cause.squash(exit.cause)
+  }
+  const server = exit.value
+  const bound = server.addresses[0]!
+  return {
+    address: Address.format(bound),
+    port: bound._tag === "Tcp" ? bound.port : undefined,
+    connections: server.connections,
+    drain: async () => {
+      const report = await Effect.runPromise(server.drain)
+      await release()
+      return report
+    },
+    close: () => {
+      server.abort()
+      return release()
+    },
+  }
+}
+
+const acquire = <E>(
+  service: Service<never, E>,
+  { address = "127.0.0.1:9000", reusePort = false, limits = {}, deadlines = {}, observers = [], log = true }:
+    StartOptions,
+): Effect.Effect<Server.Server, ListenError | E, Scope.Scope> =>
+  Effect.gen(function* () {
+    const sockets = yield* Layer.build(layer)
+    const logging = log ? [Logs.observer(Effect.runForkWith(yield* Layer.build(Logs.layer())), "Warn")] : []
+    return yield* Effect.provideContext(
+      Server.make({
+        listeners: [{ address, service, reusePort }],
+        limits,
+        deadlines,
+        observers: [...logging, ...observers],
+      }),
+      sockets,
+    )
+  })

@@ -1,0 +1,68 @@
+/**
+ * A program that embeds servers by `start`, run by `start.test.ts` on each runtime: it prints what it saw as one line of
+ * JSON, and then has to end by itself, because nothing of a server may be left.
+ */
+import { Lines, Service } from "anyport"
+import { start } from "anyport/start"
+import { connect } from "node:net"
+import process from "node:process"
+
+const listeners = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM")
+
+/** Sends text and its FIN; everything that came back, or the code of the error. */
+const ask = (port: number, text: string): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: "127.0.0.1" })
+    let received = ""
+    socket.setEncoding("utf8").on("data", (chunk: string) => received += chunk)
+    socket.on("error", (error: Error & { readonly code?: string }) => resolve(error.code ?? error.message))
+    socket.on("close", () => resolve(received))
+    socket.end(text)
+  })
+
+const seen: Record<string, unknown> = {}
+const handlersBefore = listeners()
+
+const gate = () => {
+  let open!: () => void
+  const passed = new Promise<void>((resolve) => open = resolve)
+  return { open, passed }
+}
+const [begun, released] = [gate(), gate()]
+const service = Service.plain(Lines.make({ maxLength: 1_024 }), async (line) => {
+  if (line === "slow") {
+    begun.open()
+    await released.passed
+  }
+  return `echo: ${line}`
+})
+
+const tags: Array<string> = []
+const server = await start(service, { address: "127.0.0.1:0", observers: [(event) => tags.push(event._tag)] })
+const port = server.port!
+seen["address"] = server.address === `127.0.0.1:${port}`
+seen["signal handlers"] = listeners() - handlersBefore
+seen["answer"] = await ask(port, "one\ntwo\n")
+seen["taken"] = await start(service, { address: server.address }).then(() => "bound twice", (error) => error.problem)
+seen["no address"] = await start(service, { address: "nowhere" }).then(() => "bound", (error) => error.problem)
+
+// What was begun is answered while the server drains; nobody new is let in.
+const slow = ask(port, "slow\n")
+await begun.passed
+const report = server.drain()
+released.open()
+seen["drained"] = await slow
+seen["report"] = await report
+seen["again"] = await server.drain()
+seen["refused"] = await ask(port, "anyone?\n")
+seen["events"] = [...new Set(tags)]
+
+const other = await start(service, { address: "127.0.0.1:0" })
+const held = connect({ port: other.port!, host: "127.0.0.1" })
+const gone = new Promise<void>((resolve) => held.on("error", () => {}).on("close", () => resolve()).resume())
+while (other.connections.size === 0) await new Promise((resolve) => setImmediate(resolve))
+await Promise.all([other.close(), other.close()])
+await gone
+seen["left"] = other.connections.size
+
+console.log(JSON.stringify(seen))

@@ -1,0 +1,31 @@
+/** `start` inside a program, on every runtime. */
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { Child, type Runtime, runtimes } from "./wire/child.ts"
+
+const command = (runtime: Runtime, script: string): ReadonlyArray<string> =>
+  runtime === "deno" ? ["deno", "run", "--no-prompt", "--quiet", "--allow-net=127.0.0.1", script] : [runtime, script]
+
+describe.each(runtimes)("start on %s", (runtime) => {
+  it("serves, drains with a report, closes at once, and leaves nothing that keeps the program alive", async () => {
+    const { code, stdout, stderr } = await new Child(command(runtime, join(import.meta.dirname, "start.main.ts"))).ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    const report = { served: 0, drained: 1, forced: 0, unsent: 0 }
+    const { report: { served, drained, ...rest }, again, ...seen } = JSON.parse(stdout)
+    // Whether the client's FIN or the drain came first is theirs to settle.
+    expect({ ended: served + drained, ...rest }).toEqual({ ended: 1, forced: 0, unsent: 0 })
+    expect(again).toEqual({ served, drained, ...rest })
+    expect(Object.keys(again)).toEqual(Object.keys(report))
+    expect(seen).toEqual({
+      address: true,
+      "signal handlers": 0,
+      answer: "echo: one\necho: two\n",
+      taken: "AddressInUse",
+      "no address": "InvalidAddress",
+      drained: "echo: slow\n",
+      refused: "ECONNREFUSED",
+      events: ["Listening", "Opened", "Closed", "Draining", "Drained"],
+      left: 0,
+    })
+  })
+})
