@@ -1,5 +1,6 @@
 /**
- * `anyport serve [SERVICE]`: its flags. What it does is loaded when it runs.
+ * `anyport serve [SERVICE]`: its flags, which the file that `anyport build` makes has as well. What it does is loaded when
+ * it runs.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -7,13 +8,11 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Address, tcp, unix } from "../core/Address.ts"
+import type { Service } from "../core/Service.ts"
 import { UsageError } from "./UsageError.ts"
 
-const flags = {
-  service: Argument.String("service").pipe(
-    Argument.withDescription("A built-in service (echo), or a module whose default export is a service"),
-    Argument.withDefault("echo"),
-  ),
+/** The flags that say where to listen and how much to let in. */
+export const listening = {
   host: Flag.String("host").pipe(
     Flag.withDescription(
       "Address to listen on: 127.0.0.1 (default), ::1, localhost (both), :: (all, IPv4 and IPv6), …",
@@ -37,27 +36,17 @@ const flags = {
   ),
 }
 
-/** Serves until a signal. The exit code is left in `exit`. */
+const service = Argument.String("service").pipe(
+  Argument.withDescription("A built-in service (echo), or a module whose default export is a service"),
+  Argument.withDefault("echo"),
+)
+
+/** `anyport serve`. The exit code is left in `exit`. */
 export const serve = (exit: (code: number) => void) =>
-  Command.make(
-    "serve",
-    flags,
-    Effect.fnUntraced(function* (input) {
-      const address = yield* addressOf(input)
-      const [{ load }, { serve }, { layer }, Logs] = yield* Effect.promise(() =>
-        Promise.all([
-          import("./service.ts"),
-          import("../ops/serve.ts"),
-          import("../adapters/auto.ts"),
-          import("../ops/logs.ts"),
-        ])
-      )
-      const service = yield* load(input.service)
-      const maxConnections = Option.getOrUndefined(input.maxConnections)
-      const program = serve({ service, address, ...(maxConnections === undefined ? {} : { maxConnections }) })
-      exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
-    }),
-  ).pipe(
+  Command.make("serve", { service, ...listening }, (input) => {
+    const found = Effect.flatMap(Effect.promise(() => import("./service.ts")), ({ load }) => load(input.service))
+    return serveWith(found, input, exit)
+  }).pipe(
     Command.withDescription("Serve a service until SIGINT or SIGTERM"),
     Command.withExamples([
       { command: "anyport serve", description: "The echo service on 127.0.0.1:9000" },
@@ -67,6 +56,29 @@ export const serve = (exit: (code: number) => void) =>
       },
     ]),
   )
+
+/** Serves a service until a signal. What is wrong with the flags is said before the service is looked for. */
+export const serveWith = Effect.fnUntraced(function* <E>(
+  service: Effect.Effect<Service<never, unknown>, E>,
+  input: Listening,
+  exit: (code: number) => void,
+) {
+  const address = yield* addressOf(input)
+  const [{ serve }, { layer }, Logs] = yield* Effect.promise(() =>
+    Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
+  )
+  const maxConnections = Option.getOrUndefined(input.maxConnections)
+  const program = serve({
+    service: yield* service,
+    address,
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+  })
+  exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
+})
+
+interface Listening extends Where {
+  readonly maxConnections: Option.Option<number>
+}
 
 interface Where {
   readonly host: Option.Option<string>

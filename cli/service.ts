@@ -5,7 +5,9 @@ import * as Effect from "effect/Effect"
 import { statSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
-import { isService, type Service } from "../core/Service.ts"
+import type { Service } from "../core/Service.ts"
+import * as Permissions from "../ops/permissions.ts"
+import { exportedService } from "./exported.ts"
 import { UsageError } from "./UsageError.ts"
 
 const builtIn: Record<string, () => Promise<{ readonly default: Service }>> = {
@@ -28,45 +30,31 @@ export const load = Effect.fnUntraced(function* (name: string): Effect.fn.Return
     try: () => import(pathToFileURL(path).href) as Promise<Record<string, unknown>>, // whatever a module exports
     catch: (cause) => new UsageError({ message: `Cannot load the service ${name}: ${reason(cause)}`, cause }),
   })
-  const service = unwrap(module["default"])
-  if (isService(service)) return service as Service<never, unknown> // what it needs beyond its layers cannot be known here
-  return yield* fail(
-    `Cannot load the service ${name}: its default export is ${
-      describe(module["default"])
-    }, wanted is what Service.respond or Service.session returns`,
-  )
+  return yield* exportedService(name, module["default"])
 })
 
 const fail = (message: string): Effect.Effect<never, UsageError> => Effect.fail(new UsageError({ message }))
 
-// A loader that takes the module for CommonJS puts the default export one level down.
-const unwrap = (exported: unknown): unknown =>
-  typeof exported === "object" && exported !== null && "default" in exported ? exported.default : exported
-
 const unreadable = (path: string): string | undefined => {
+  if (!Permissions.granted({ name: "read", path })) return notAllowed(path)
   try {
     return statSync(path).isFile() ? undefined : `${path} is not a file`
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
     if (code === "ENOENT") return `there is no file ${path}`
-    if ("Deno" in globalThis) return `reading it was not allowed; run deno with --allow-read=${path}`
     return String(error)
   }
 }
 
+const notAllowed = (path: string): string =>
+  `reading ${path} was not allowed; run deno with ${Permissions.flag({ name: "read", path })}`
+
 const reason = (cause: unknown): string => {
+  const withheld = /Requires read access to "([^"]+)"/.exec(String(cause))?.[1] // of what it imports
+  if (withheld !== undefined) return `${notAllowed(withheld)}, or with the folder of all that it imports`
   const message = (cause instanceof Error ? cause.message : String(cause)).replace(/\s+/g, " ").slice(0, 300)
   const missing = /(?:package|module|import|specifier)[^'"]*['"]((?:anyport|effect)(?:\/[^'"]*)?)['"]/i.exec(message)
     ?.[1]
   if (missing === undefined) return `${cause instanceof Error ? cause.name : "Error"}: ${message}`
   return `it imports "${missing}", which is not installed beside it; run \`npm install anyport effect\` in its folder`
 }
-
-const describe = (value: unknown): string =>
-  value === undefined
-    ? "missing"
-    : value === null
-    ? "null"
-    : Array.isArray(value)
-    ? "an array"
-    : `of type ${typeof value}`

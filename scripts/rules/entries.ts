@@ -1,5 +1,6 @@
 /**
- * The package has two manifests, `package.json` for npm and `deno.json` for Deno and JSR: they must say the same.
+ * The package has two manifests, `package.json` for npm and `deno.json` for Deno and JSR, where a name has a scope, and a
+ * command line that knows its version: they must say the same.
  */
 import type { Source, Violation } from "./Source.ts"
 
@@ -35,8 +36,14 @@ export const entries = (sources: ReadonlyArray<Source>): ReadonlyArray<Violation
     }
   }
 
-  for (const key of ["name", "version", "license"] as const) {
-    if (deno[key] !== npm[key]) report("deno.json", key, deno[key], npm[key])
+  const { name, version, license } = npm
+  for (const [key, value] of Object.entries({ name: `@${name}/${name}`, version, license })) {
+    const actual = deno[key as "name" | "version" | "license"] // the keys above
+    if (actual !== value) report("deno.json", key, actual, value)
+  }
+  const constant = sources.find(({ path }) => path === "cli/version.ts")
+  if (constant !== undefined && !constant.text.includes(`"${version}"`)) {
+    report("cli/version.ts", "version", /"(.*)"/.exec(constant.text)?.[1], version)
   }
   compare(deno.exports, wanted, () => true)
   const imports = Object.entries(wanted).map(([entry, file]) => [`${npm.name}${entry.slice(1)}`, file])

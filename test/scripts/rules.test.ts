@@ -106,13 +106,18 @@ describe("shipped", () => {
 
 describe("entries", () => {
   const npm = { name: "anyport", version: "1.0.0", license: "MIT", exports: exported }
-  const deno = { ...npm, imports: { anyport: "./core/index.ts", "anyport/node": "./adapters/node.ts" } }
+  const deno = {
+    ...npm,
+    name: "@anyport/anyport",
+    imports: { anyport: "./core/index.ts", "anyport/node": "./adapters/node.ts" },
+  }
   const found = (first: object, second: object): ReadonlyArray<string> =>
     entries([
       { path: "package.json", text: JSON.stringify(first) },
       { path: "deno.json", text: JSON.stringify(second) },
       { path: "core/index.ts", text: "" },
       { path: "adapters/node.ts", text: "" },
+      { path: "cli/version.ts", text: 'export const version: string = "1.0.0"' },
     ]).map(({ message }) => /"([^"]+)"/.exec(message)![1]!)
 
   it("is satisfied by equal manifests", () => {
@@ -120,7 +125,9 @@ describe("entries", () => {
   })
 
   it("names what differs, is missing or has no file", () => {
-    expect(found({ ...npm, version: "1.0.1" }, deno)).toEqual(["version"])
+    expect(found(npm, { ...deno, version: "1.0.1" })).toEqual(["version"])
+    expect(found({ ...npm, version: "1.0.1" }, { ...deno, version: "1.0.1" })).toEqual(["version"])
+    expect(found(npm, { ...deno, name: "anyport" })).toEqual(["name"])
     expect(found(npm, { ...deno, exports: { ".": "./core/index.ts" } })).toEqual(["./node"])
     expect(found(npm, { ...deno, exports: { ...exported, "./x": "./x.ts" } })).toEqual(["./x"])
     expect(found(npm, { ...deno, imports: { anyport: "./core/index.ts" } })).toEqual(["anyport/node"])
