@@ -1,0 +1,86 @@
+/**
+ * What it costs to be there: time from the start of the process to its ready line, and resident memory then, for the one
+ * file, for the sources through tsx, and for an empty program, on every runtime. Each start is a process of its own; the
+ * figures are medians. Needs Linux (`/proc`).
+ *
+ * ```
+ * npm run footprint [-- --starts 7]
+ * ```
+ */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { memory, root, type Runtime, runtimes } from "./child.ts"
+import { read, refuse } from "./flags.ts"
+
+const starts = Number(read({ starts: { type: "string", default: "7" } }).starts)
+if (!Number.isInteger(starts) || starts < 1) refuse("Cannot measure: --starts takes a number from 1")
+
+interface Footprint {
+  /** Milliseconds from the start of the process to its ready line. */
+  readonly start: number
+  /** Resident memory of it and its children then, MiB. */
+  readonly memory: number
+}
+
+const ready = /started|"listening"/
+
+const measure = (command: ReadonlyArray<string>): Promise<Footprint> =>
+  new Promise((resolve, reject) => {
+    const began = performance.now()
+    const child = spawn(command[0]!, command.slice(1), { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
+    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000)
+    let text = ""
+    let found: Footprint | undefined
+    child.on("error", reject)
+    child.on("close", () => {
+      clearTimeout(timer)
+      if (found === undefined) reject(new Error(`${command.join(" ")} ended without a ready line: ${text}`))
+      else resolve(found)
+    })
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk
+      if (found !== undefined || !ready.test(text)) return
+      const start = performance.now() - began
+      const pids = family(child)
+      found = { start, memory: pids.reduce((sum, pid) => sum + memory(pid).now, 0) }
+      // SIGTERM, so that a program with a child of its own ends that one as well.
+      child.kill("SIGTERM")
+    })
+  })
+
+/** A process and its children: tsx runs the program in one of its own. */
+const family = ({ pid }: ChildProcess): ReadonlyArray<number> => {
+  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
+  return [pid!, ...stdout.trim().split("\n").filter(Boolean).map(Number)]
+}
+
+const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
+
+const folder = mkdtempSync(join(tmpdir(), "anyport-footprint-"))
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+const built = spawnSync("node", ["scripts/build.ts", folder], { cwd: root, encoding: "utf8" })
+if (built.status !== 0) refuse(`Cannot build: ${built.stdout}${built.stderr}`)
+
+const file = join(folder, "anyport.mjs")
+const empty = "scripts/footprint/empty.mjs"
+const serving = ["serve", "--port", "0"]
+const deno = ["deno", "run", "--no-prompt", "--allow-net=127.0.0.1"]
+const runners: Record<Runtime, ReadonlyArray<string>> = { node: ["node"], bun: ["bun"], deno }
+const programs: ReadonlyArray<readonly [name: string, command: ReadonlyArray<string>]> = [
+  ...runtimes.flatMap((runtime) => [
+    [`an empty program on ${runtime}`, [...runners[runtime], empty]] as const,
+    [`anyport.mjs on ${runtime}`, [...runners[runtime], file, ...serving]] as const,
+  ]),
+  ["cli/main.ts through tsx", ["tsx", "cli/main.ts", ...serving]],
+]
+
+console.log(`${"median of " + starts}`.padEnd(30), "start-up".padStart(10), "RSS".padStart(10))
+for (const [name, command] of programs) {
+  const found: Array<Footprint> = []
+  for (let start = 0; start < starts; start++) found.push(await measure(command))
+  const milliseconds = median(found.map(({ start }) => start)).toFixed(0)
+  const mebibytes = median(found.map(({ memory }) => memory)).toFixed(0)
+  console.log(name.padEnd(30), `${milliseconds} ms`.padStart(10), `${mebibytes} MiB`.padStart(10))
+}
