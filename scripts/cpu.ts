@@ -8,13 +8,14 @@
  * `taskset` exists. Needs Linux (`/proc`). This is no benchmark of throughput or latency.
  *
  * ```
- * node scripts/cpu.ts [--runtime node|bun|deno] [--pairs 5] [--quick] [--seed N] [--against 'COMMAND']
+ * node scripts/cpu.ts [--runtime node|bun|deno] [--pairs 5] [--quick] [--seed N] [--against 'COMMAND'] [--record]
  * ```
  * `--quick` sends a tenth, to try the script: engines have not warmed up by then. `--against` measures that command, with
- * the ready line of `serve`, in Anyport's place. Exit code 1 below a bar.
+ * the ready line of `serve`, in Anyport's place. `--record` writes the figures into the README. Exit code 1 below a bar.
  */
 import { command, cpuSeconds, pin, type Runtime, runtimes, serve, start } from "./child.ts"
 import { open } from "./cpu/client.ts"
+import { type Cpu, machine, record } from "./figures.ts"
 import { read, refuse } from "./flags.ts"
 
 const connections = 50
@@ -36,12 +37,16 @@ const flags = read({
   quick: { type: "boolean", default: false },
   seed: { type: "string" },
   against: { type: "string" },
+  record: { type: "boolean", default: false },
 })
 const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
 const pairs = Number(flags.pairs)
 const seed = Number(flags.seed ?? Date.now() % 1_000_000)
 if (chosen.length === 0 || !(pairs >= 1) || !Number.isInteger(seed)) {
   refuse("Cannot compare: --runtime takes node, bun or deno, --pairs a number from 1, --seed an integer")
+}
+if (flags.record && (chosen.length < runtimes.length || flags.quick || flags.against !== undefined)) {
+  refuse("Cannot record a part: --record excludes --runtime, --quick and --against")
 }
 
 /** Marsaglia's xorshift32: the order of the bursts can be had again from the seed. */
@@ -121,6 +126,8 @@ const measurePair = async (runtime: Runtime, inFlight: number, messages: number)
   }
 }
 
+const rows: Array<Cpu["rows"][number]> = []
+
 /** Prints one line of the table; whether its ratio reaches the bar. */
 const compare = async (runtime: Runtime, { inFlight, messages }: typeof loads[number]): Promise<boolean> => {
   const results: Array<Pair> = []
@@ -129,11 +136,13 @@ const compare = async (runtime: Runtime, { inFlight, messages }: typeof loads[nu
   }
   const bar = bars[runtime][inFlight]
   const ratio = median(results.map(({ hand, anyport }) => hand / anyport))
+  const [hand, anyport] = [median(results.map(({ hand }) => hand)), median(results.map(({ anyport }) => anyport))]
+  rows.push({ runtime, inFlight, hand, anyport, ratio })
   const columns = [
     runtime.padEnd(8),
     String(inFlight).padStart(9),
-    `${median(results.map(({ hand }) => hand)).toFixed(2)} µs`.padStart(9),
-    `${median(results.map(({ anyport }) => anyport)).toFixed(2)} µs`.padStart(9),
+    `${hand.toFixed(2)} µs`.padStart(9),
+    `${anyport.toFixed(2)} µs`.padStart(9),
     ratio.toFixed(2).padStart(6),
     bar.toFixed(2).padStart(5),
     ` ${results.map(({ hand, anyport }) => `${hand.toFixed(2)}/${anyport.toFixed(2)}`).join(" ")}`,
@@ -156,6 +165,7 @@ try {
     console.error(`Below the bar in ${below} of ${chosen.length * loads.length} comparisons`)
     process.exitCode = 1
   }
+  if (flags.record) record("cpu", { machine: machine(), rows })
 } catch (error) {
   console.error(error instanceof Error ? error.message : error)
   process.exit(1)

@@ -4,17 +4,20 @@
  * figures are medians. Needs Linux (`/proc`).
  *
  * ```
- * npm run footprint [-- --starts 7]
+ * npm run footprint [-- --starts 7] [--record]
  * ```
+ * `--record` writes the figures into the README.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { memory, root, type Runtime, runtimes } from "./child.ts"
+import { type Footprint as Recorded, machine, record } from "./figures.ts"
 import { read, refuse } from "./flags.ts"
 
-const starts = Number(read({ starts: { type: "string", default: "7" } }).starts)
+const flags = read({ starts: { type: "string", default: "7" }, record: { type: "boolean", default: false } })
+const starts = Number(flags.starts)
 if (!Number.isInteger(starts) || starts < 1) refuse("Cannot measure: --starts takes a number from 1")
 
 interface Footprint {
@@ -68,19 +71,24 @@ const empty = "scripts/footprint/empty.mjs"
 const serving = ["serve", "--port", "0"]
 const deno = ["deno", "run", "--no-prompt", "--allow-net=127.0.0.1"]
 const runners: Record<Runtime, ReadonlyArray<string>> = { node: ["node"], bun: ["bun"], deno }
-const programs: ReadonlyArray<readonly [name: string, command: ReadonlyArray<string>]> = [
-  ...runtimes.flatMap((runtime) => [
-    [`an empty program on ${runtime}`, [...runners[runtime], empty]] as const,
-    [`anyport.mjs on ${runtime}`, [...runners[runtime], file, ...serving]] as const,
-  ]),
-  ["cli/main.ts through tsx", ["tsx", "cli/main.ts", ...serving]],
-]
+type Row = Recorded["rows"][number]
 
-console.log(`${"median of " + starts}`.padEnd(30), "start-up".padStart(10), "RSS".padStart(10))
-for (const [name, command] of programs) {
+/** Measures a program, prints its line and returns its medians. */
+const report = async (name: string, command: ReadonlyArray<string>): Promise<Footprint> => {
   const found: Array<Footprint> = []
-  for (let start = 0; start < starts; start++) found.push(await measure(command))
-  const milliseconds = median(found.map(({ start }) => start)).toFixed(0)
-  const mebibytes = median(found.map(({ memory }) => memory)).toFixed(0)
-  console.log(name.padEnd(30), `${milliseconds} ms`.padStart(10), `${mebibytes} MiB`.padStart(10))
+  while (found.length < starts) found.push(await measure(command))
+  const [start, memory] = [median(found.map(({ start }) => start)), median(found.map(({ memory }) => memory))]
+  console.log(name.padEnd(30), `${start.toFixed(0)} ms`.padStart(10), `${memory.toFixed(0)} MiB`.padStart(10))
+  return { start, memory }
 }
+
+console.log(`median of ${starts}`.padEnd(30), "start-up".padStart(10), "RSS".padStart(10))
+const rows: Array<Row> = []
+for (const runtime of runtimes) {
+  const runner = runners[runtime]
+  rows.push({ runtime, program: "empty", ...await report(`an empty program on ${runtime}`, [...runner, empty]) })
+  const command = [...runner, file, ...serving]
+  rows.push({ runtime, program: "anyport.mjs", ...await report(`anyport.mjs on ${runtime}`, command) })
+}
+await report("cli/main.ts through tsx", ["tsx", "cli/main.ts", ...serving])
+if (flags.record) record("footprint", { machine: machine(), rows })

@@ -4,14 +4,16 @@
  * that never reads a reply. Prints the server's resident memory before, at its peak and after. Needs Linux (`/proc`).
  *
  * ```
- * node scripts/memory.ts [--runtime node|bun|deno] [--mebibytes 1024]
+ * node scripts/memory.ts [--runtime node|bun|deno] [--mebibytes 1024] [--record]
  * ```
+ * `--record` writes the figures into the README.
  * Exit code 1 when a peak is more than 192 MiB above the beginning or the server does not behave as said.
  */
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { setTimeout as sleep } from "node:timers/promises"
 import { type Child, memory, type Runtime, runtimes, serve, start } from "./child.ts"
+import { machine, type Memory, record } from "./figures.ts"
 import { read, refuse } from "./flags.ts"
 
 /**
@@ -23,11 +25,18 @@ const allowance = 192
 /** The most that one case may take, in milliseconds. */
 const patience = 60_000
 
-const flags = read({ runtime: { type: "string", multiple: true }, mebibytes: { type: "string", default: "1024" } })
+const flags = read({
+  runtime: { type: "string", multiple: true },
+  mebibytes: { type: "string", default: "1024" },
+  record: { type: "boolean", default: false },
+})
 const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
 const mebibytes = Number(flags.mebibytes)
 if (chosen.length === 0 || !(mebibytes >= 1)) {
   refuse("Cannot measure: --runtime takes node, bun or deno, --mebibytes a number from 1")
+}
+if (flags.record && (chosen.length < runtimes.length || mebibytes < 1_024)) {
+  refuse("Cannot record a part: --record wants every --runtime and at least 1024 --mebibytes")
 }
 
 /** What a client does to a server; resolves to what happened, rejects when that is not what must happen. */
@@ -96,6 +105,8 @@ const cases: ReadonlyArray<{ readonly name: string; readonly service: string; re
   { name: "replies unread", service: "echo", act: unread },
 ]
 
+const rows: Array<Memory["rows"][number]> = []
+
 const report = async (runtime: Runtime, { name, service, act }: typeof cases[number]): Promise<boolean> => {
   let child: Child | undefined
   try {
@@ -107,7 +118,9 @@ const report = async (runtime: Runtime, { name, service, act }: typeof cases[num
     socket.destroy()
     await sleep(1_000) // what is left after the connection, not while it goes
     const after = memory(child.pid)
-    const flat = after.peak - before.now <= allowance
+    const rise = after.peak - before.now
+    const flat = rise <= allowance
+    rows.push({ runtime, name, rise })
     const figures = [before.now, after.peak, after.now].map((value) => value.toFixed(0).padStart(7))
     console.log(`${runtime.padEnd(8)} ${name.padEnd(17)} ${figures.join(" ")}  ${what}${flat ? "" : "  NOT FLAT"}`)
     return flat
@@ -130,4 +143,6 @@ if (failures > 0) {
     `Not flat or not as said in ${failures} of ${chosen.length * cases.length} cases; allowed: ${allowance} MiB more`,
   )
   process.exitCode = 1
+} else if (flags.record) {
+  record("memory", { machine: machine(), rows })
 }

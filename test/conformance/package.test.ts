@@ -68,9 +68,10 @@ describe("the tarball in a project of its own", () => {
       target: "ES2023",
       lib: ["ES2023", "DOM"],
       module: "NodeNext",
-      types: [],
+      types: ["node"], // as a program on Node has, which README's are
       strict: true,
       noEmit: true,
+      allowImportingTsExtensions: true, // modules that a runtime runs as they are
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
       skipLibCheck: false,
@@ -80,8 +81,12 @@ describe("the tarball in a project of its own", () => {
       `import * as ${entry.replace(/\W/g, "_")} from "anyport${entry.slice(1)}"`
     )
     writeFileSync(join(project, "entries.ts"), `${imports.join("\n")}\nvoid [${entries.map(() => 0)}]\n`)
-    writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions: options, include: ["*.ts"] }))
-    done(project, join(root, "node_modules/.bin/tsc"), "-p", ".")
+    const check = (compilerOptions: object, include: ReadonlyArray<string>) => {
+      writeFileSync(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }))
+      done(project, join(root, "node_modules/.bin/tsc"), "-p", ".")
+    }
+    check(options, blocks.map(([, name]) => name!))
+    check({ ...options, types: [] }, ["entries.ts"])
   }, 60_000)
 
   const serve: Record<Runtime, ReadonlyArray<string>> = {
