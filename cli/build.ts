@@ -10,6 +10,7 @@ import { existsSync, statSync } from "node:fs"
 import { basename, dirname, extname, resolve } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
+import { flag, granted } from "../ops/permissions.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** `anyport build`. */
@@ -27,6 +28,7 @@ export const build = Command.make(
     ),
   },
   Effect.fnUntraced(function* ({ module, output }) {
+    yield* allowed
     const path = yield* file(module)
     const target = Option.getOrElse(output, () => `${basename(module, extname(module))}.mjs`)
     if (resolve(target) === path) return yield* fail(`--output ${target} is the module itself; name another file`)
@@ -50,6 +52,14 @@ export const build = Command.make(
     { command: "anyport build ./my-service.ts -o server.mjs", description: "A file that needs nothing beside it" },
   ]),
 )
+
+// esbuild is a program of its own, which Deno has to be allowed to run, and reads the environment.
+const allowed: Effect.Effect<void, UsageError> = Effect.suspend(() => {
+  const missing = (["read", "write", "env", "run"] as const).filter((name) => !granted({ name }))
+  if (missing.length === 0) return Effect.void
+  const flags = missing.map((name) => flag({ name })).join(" ")
+  return fail(`Cannot build here: run deno with ${flags}, or build with Node or Bun; the file runs on all three`)
+})
 
 const file = (module: string): Effect.Effect<string, UsageError> => {
   const path = resolve(module)

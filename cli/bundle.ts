@@ -75,8 +75,9 @@ const esbuild = async (): Promise<typeof import("esbuild")> => {
   try {
     return await import(name)
   } catch (cause) {
-    const message = "esbuild is needed and not installed here; run `npm install --save-dev esbuild`"
-    throw new BundleError(message, { cause })
+    const message = cause instanceof Error ? cause.message : String(cause)
+    if (!/cannot find|not found|could not resolve|not a dependency|import map/i.test(message)) throw cause
+    throw new BundleError("esbuild is needed and not installed here; run `npm install --save-dev esbuild`", { cause })
   }
 }
 

@@ -257,6 +257,17 @@ export default Service.respond(Lines.make({ maxLength: 100 }), (line) => Effect.
     })
   })
 
+  it("names what Deno has to allow for it, before anything asks", async () => {
+    const main = join(root, "cli/main.ts")
+    const { code, stderr } = await new Child(["deno", "run", "--no-prompt", main, "build", "./svc.ts"]).ended
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr:
+        "anyport: Cannot build here: run deno with --allow-read --allow-write --allow-env --allow-run, or build " +
+        "with Node or Bun; the file runs on all three\n",
+    })
+  })
+
   it.each([
     [["./none.ts"], "there is no file"],
     [["."], "is not a file"],
