@@ -102,7 +102,7 @@ const peer = ({ remoteAddress }: { readonly remoteAddress: Address.Address | und
   remoteAddress === undefined ? "unknown" : Address.format(remoteAddress)
 
 const json = (date: Date, level: string, message: string, fields: Record<string, unknown>): string =>
-  `${JSON.stringify({ time: date.toISOString(), level, message, ...fields })}\n`
+  `${escaped(JSON.stringify({ time: date.toISOString(), level, message, ...fields }))}\n`
 
 const readable = (date: Date, level: string, message: string, fields: Record<string, unknown>): string => {
   const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${quoted(value)}`)
@@ -118,7 +118,8 @@ const quoted = (value: unknown): string => {
   return /^[\w.:/@[\]%+-]+$/.test(text) ? text : `"${escaped(text)}"`
 }
 
-// C0, DEL, C1, line separators and bidirectional controls: what could end the line or rewrite the screen.
+// C0, DEL, C1, line separators and bidirectional controls: what could end the line or rewrite the screen. As JSON writes
+// them, so that in JSON they are read as they were.
 const escaped = (text: string): string =>
   // deno-lint-ignore no-control-regex
   text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, (character) =>

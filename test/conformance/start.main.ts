@@ -2,6 +2,8 @@
  * A program that embeds servers by `start`, run by `start.test.ts` on each runtime: it prints what it saw as one line of
  * JSON, and then has to end by itself, because nothing of a server may be left.
  */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Lines, Service } from "anyport"
 import { start } from "anyport/start"
 import { connect } from "node:net"
@@ -37,32 +39,59 @@ const service = Service.plain(Lines.make({ maxLength: 1_024 }), async (line) => 
   return `echo: ${line}`
 })
 
+/** The same service with something that it owns, which says when that is acquired and released. */
+const owned: Array<string> = []
+const owning = (name: string) =>
+  Service.provide(
+    service,
+    Layer.effectDiscard(Effect.acquireRelease(
+      Effect.sync(() => owned.push(`${name} acquired`)),
+      () => Effect.sync(() => owned.push(`${name} released`)),
+    )),
+  )
+
 const tags: Array<string> = []
-const server = await start(service, { address: "127.0.0.1:0", observers: [(event) => tags.push(event._tag)] })
+const server = await start(owning("served"), {
+  address: "127.0.0.1:0",
+  observers: [(event) => {
+    tags.push(event._tag)
+    if (event._tag === "Draining") released.open()
+  }],
+})
 const port = server.port!
 seen["address"] = server.address === `127.0.0.1:${port}`
 seen["signal handlers"] = listeners() - handlersBefore
 seen["answer"] = await ask(port, "one\ntwo\n")
-seen["taken"] = await start(service, { address: server.address }).then(() => "bound twice", (error) => error.problem)
+seen["taken"] = await start(owning("taken"), { address: server.address }).then(() => 0, (error) => error.problem)
 seen["no address"] = await start(service, { address: "nowhere" }).then(() => "bound", (error) => error.problem)
 
 // What was begun is answered while the server drains; nobody new is let in.
 const slow = ask(port, "slow\n")
 await begun.passed
 const report = server.drain()
-released.open()
 seen["drained"] = await slow
 seen["report"] = await report
 seen["again"] = await server.drain()
 seen["refused"] = await ask(port, "anyone?\n")
 seen["events"] = [...new Set(tags)]
 
-const other = await start(service, { address: "127.0.0.1:0" })
+// Closing waits for nobody: not for a request that is never answered, and for far longer than this may take.
+const stuck = gate()
+const never = Service.plain(Lines.make({ maxLength: 1_024 }), () => {
+  stuck.open()
+  return new Promise<string>(() => {})
+})
+const other = await start(never, {
+  address: "127.0.0.1:0",
+  deadlines: { close: "10 minutes", drain: "10 minutes", linger: "10 minutes" },
+})
 const held = connect({ port: other.port!, host: "127.0.0.1" })
 const gone = new Promise<void>((resolve) => held.on("error", () => {}).on("close", () => resolve()).resume())
-while (other.connections.size === 0) await new Promise((resolve) => setImmediate(resolve))
+held.write("answer me\n")
+await stuck.passed
 await Promise.all([other.close(), other.close()])
 await gone
 seen["left"] = other.connections.size
+seen["owned"] = owned
 
 console.log(JSON.stringify(seen))

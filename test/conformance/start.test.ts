@@ -26,6 +26,7 @@ describe.each(runtimes)("start on %s", (runtime) => {
       refused: "ECONNREFUSED",
       events: ["Listening", "Opened", "Closed", "Draining", "Drained"],
       left: 0,
+      owned: ["served acquired", "taken acquired", "taken released", "served released"],
     })
   })
 })
