@@ -49,8 +49,9 @@ const removeSocket = (address: Address & { readonly _tag: "Unix" }, inUse: Liste
     }
   })
 
-// libuv says EACCES where the directory does not exist, which sends the operator looking for permissions.
+// libuv says EACCES where the directory does not exist, which sends the operator looking for permissions. Deno does not,
+// and throws when it is asked about a directory that it may not read.
 const explain = (path: string, error: ListenError): ListenError =>
-  codeOf(error.cause) === "EACCES" && !fs.existsSync(dirname(path))
+  codeOf(error.cause) === "EACCES" && !("Deno" in globalThis) && !fs.existsSync(dirname(path))
     ? new ListenError({ problem: "InvalidAddress", address: error.address, cause: error.cause })
     : error

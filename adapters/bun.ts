@@ -35,6 +35,7 @@ import {
   type Transport,
   type TransportEnd,
 } from "../core/Sockets.ts"
+import { enforce, floors } from "./Floor.ts"
 import { connectError, listenError, transportEnd } from "./SystemError.ts"
 import { UnbindingListener } from "./UnbindingListener.ts"
 import { takeOver } from "./UnixPath.ts"
@@ -321,7 +322,10 @@ const remoteOf = ({ remoteAddress, remotePort }: Socket): Address.Address | unde
   remoteAddress === undefined || remotePort === undefined ? undefined : Address.fromPeer(remoteAddress, remotePort)
 
 /** The sockets of Bun. */
-export const layer: Layer.Layer<Sockets> = Layer.succeed(Sockets, { capabilities, listen, connect })
+export const layer: Layer.Layer<Sockets> = Layer.succeed(
+  Sockets,
+  enforce(floors.bun, process.versions["bun"] ?? "unknown", { capabilities, listen, connect }),
+)
 
 // ── The runtime's types, as far as they are used ───────────────────────────────────────────────────────────────────
 

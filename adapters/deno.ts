@@ -17,10 +17,12 @@
  * - NODELAY is off by default, and is set like keep-alive once there is a connection. Unix sockets have neither.
  * - `reusePort` without `--unstable-net` ends the process, beyond any `catch`: it is refused before.
  * - A link-local address is bound and reached with its zone (`fe80::1%eth0`), and named without it.
- * - What the process has no permission for is `PermissionDenied`. Run with `--no-prompt`, or it asks on the terminal.
+ * - What the process has no permission for is `PermissionDenied`, which names the flags. Deno itself would stop and ask
+ *   on the terminal, which looks like a hang; so it is asked first what is granted, which never prompts.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { resolve as absolute } from "node:path"
 import * as Address from "../core/Address.ts"
 import {
   type Capabilities,
@@ -34,6 +36,7 @@ import {
   type Transport,
   type TransportEnd,
 } from "../core/Sockets.ts"
+import { enforce, floors } from "./Floor.ts"
 import { codeOf, connectError, listenError, transportEnd } from "./SystemError.ts"
 import { takeOver } from "./UnixPath.ts"
 
@@ -339,6 +342,7 @@ const bindServer = (options: ListenOptions): Effect.Effect<Server, ListenError> 
       return Effect.fail(new ListenError({ problem: "Unsupported", address, cause }))
     }
     try {
+      ask(address)
       return Effect.succeed(Deno.listen({ ...endpoint(address), tcpBacklog: 511, ...(reusePort ? { reusePort } : {}) }))
     } catch (cause) {
       return Effect.fail(listenError(address, cause))
@@ -367,9 +371,39 @@ const open = (address: Address.Address): Effect.Effect<Transport, ConnectError> 
       resume(Effect.succeed(new DenoTransport(conn, addressOf(conn.localAddr), remote)))
     }
     // `async`: what it refuses at once it throws, what the system refuses it rejects.
-    const attempt = async () => connected(await Deno.connect({ ...endpoint(address), signal }))
+    const attempt = async () => {
+      ask(address)
+      connected(await Deno.connect({ ...endpoint(address), signal }))
+    }
     attempt().catch((cause) => resume(Effect.fail(connectError(address, cause))))
   })
+
+// ── Permissions ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Throws `NotCapable` with the flags that are missing for an address, and what Deno throws for one that is none. */
+const ask = (address: Address.Address): void => {
+  const states = wanted(address).map(({ query, flag }) => ({ flag, state: Deno.permissions.querySync(query).state }))
+  const missing = states.filter(({ state }) => state !== "granted")
+  if (missing.length === 0) return
+  const flags = missing.map(({ flag }) => flag).join(" ")
+  const denied = missing.some(({ state }) => state === "denied") ? ", and nothing that denies it" : ""
+  throw Object.assign(new Error(`Deno wants ${flags}${denied}`), { name: "NotCapable" })
+}
+
+const wanted = (address: Address.Address): ReadonlyArray<{ readonly query: Permission; readonly flag: string }> => {
+  if (address._tag === "Tcp") {
+    const host = Address.format(address)
+    return [{ query: { name: "net", host }, flag: `--allow-net=${host}` }]
+  }
+  // No flag can name what begins with NUL, but one that names nothing allows it as well.
+  if (address.path.startsWith("\0")) return [{ query: { name: "net" }, flag: "--allow-net" }]
+  const path = absolute(address.path)
+  return [
+    { query: { name: "read", path }, flag: `--allow-read=${path}` },
+    { query: { name: "write", path }, flag: `--allow-write=${path}` },
+    { query: { name: "net", host: `unix:${path}` }, flag: `--allow-net=unix:${path}` },
+  ]
+}
 
 // ── Addresses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -382,7 +416,10 @@ const addressOf = (addr: Addr): Address.Address | undefined =>
   addr.transport === "tcp" ? Address.fromPeer(addr.hostname, addr.port) : undefined
 
 /** The sockets of Deno. */
-export const layer: Layer.Layer<Sockets> = Layer.succeed(Sockets, { capabilities, listen, connect })
+export const layer: Layer.Layer<Sockets> = Layer.succeed(
+  Sockets,
+  enforce(floors.deno, Deno.version.deno, { capabilities, listen, connect }),
+)
 
 // ── The runtime's types, as far as they are used ───────────────────────────────────────────────────────────────────
 
@@ -407,6 +444,10 @@ interface Server {
   close(): void
 }
 
+type Permission =
+  | { readonly name: "net"; readonly host?: string }
+  | { readonly name: "read" | "write"; readonly path: string }
+
 type Endpoint =
   | { readonly transport: "tcp"; readonly hostname: string; readonly port: number }
   | { readonly transport: "unix"; readonly path: string }
@@ -415,6 +456,7 @@ declare const Deno: {
   readonly version: { readonly deno: string }
   readonly build: { readonly os: string }
   readonly listenDatagram?: unknown
+  readonly permissions: { querySync(query: Permission): { readonly state: "granted" | "prompt" | "denied" } }
   listen(options: Endpoint & { readonly tcpBacklog: number; readonly reusePort?: boolean }): Server
   connect(options: Endpoint & { readonly signal: AbortSignal }): Promise<Conn>
 }

@@ -32,6 +32,7 @@ import {
   type Transport,
   type TransportEnd,
 } from "../core/Sockets.ts"
+import { enforce, floors } from "./Floor.ts"
 import { codeOf, connectError, listenError, transportEnd } from "./SystemError.ts"
 import { UnbindingListener } from "./UnbindingListener.ts"
 import { takeOver } from "./UnixPath.ts"
@@ -318,4 +319,7 @@ const remoteOf = ({ remoteAddress, remotePort }: net.Socket): Address.Address | 
   remoteAddress === undefined || remotePort === undefined ? undefined : Address.fromPeer(remoteAddress, remotePort)
 
 /** The sockets of Node. */
-export const layer: Layer.Layer<Sockets> = Layer.succeed(Sockets, { capabilities, listen, connect })
+export const layer: Layer.Layer<Sockets> = Layer.succeed(
+  Sockets,
+  enforce(floors.node, process.versions.node, { capabilities, listen, connect }),
+)

@@ -131,6 +131,7 @@ export type ListenProblem =
   | "PermissionDenied"
   | "TooManyDescriptors"
   | "Unsupported"
+  | "UnsupportedRuntime"
   | "Unknown"
 
 /** An address cannot be listened on; the operator has to change something. */
@@ -157,6 +158,7 @@ export type ConnectProblem =
   | "NameNotFound"
   | "PermissionDenied"
   | "TooManyDescriptors"
+  | "UnsupportedRuntime"
   | "Unknown"
 
 /** A connection cannot be made. */
@@ -177,6 +179,7 @@ const listenProblems: Record<ListenProblem, string> = {
   PermissionDenied: "permission denied",
   TooManyDescriptors: "no file descriptors are left",
   Unsupported: "this runtime cannot do what was asked",
+  UnsupportedRuntime: "this version of the runtime is too old",
   Unknown: "the system refused it",
 }
 
@@ -190,14 +193,18 @@ const remedy = ({ problem, address }: ListenError): string => {
     case "InvalidAddress":
       return "wanted is an IP address or localhost with a port from 0 to 65535, or a path in a folder that exists"
     case "PermissionDenied":
-      if (typeof address === "string" || address._tag === "Unix") return "choose a path that this user may write"
+      if (typeof address === "string" || address._tag === "Unix") {
+        return "grant it, or choose a path that this user may write"
+      }
       return address.port > 0 && address.port < 1_024
-        ? "choose a port from 1024 up"
+        ? "grant it, or choose a port from 1024 up"
         : "grant it, or choose another address"
     case "TooManyDescriptors":
       return "raise the limit (ulimit -n)"
     case "Unsupported":
       return "leave that option out"
+    case "UnsupportedRuntime":
+      return "upgrade it"
     case "Unknown":
       return "choose another address"
   }
@@ -213,10 +220,12 @@ const connectProblems: Record<ConnectProblem, string> = {
   NameNotFound: "the name has no address",
   PermissionDenied: "permission denied",
   TooManyDescriptors: "no file descriptors are left",
+  UnsupportedRuntime: "this version of the runtime is too old",
   Unknown: "the system refused it",
 }
 
-const detail = (error: { readonly problem: string; readonly cause?: unknown }): string => {
-  const hint = error.problem === "Unknown" || error.problem === "Unsupported" || error.problem === "PermissionDenied"
-  return hint && error.cause instanceof Error ? ` (${error.cause.message})` : ""
-}
+// Of the others the problem says it all.
+const explained: ReadonlySet<string> = new Set(["PermissionDenied", "Unsupported", "UnsupportedRuntime", "Unknown"])
+
+const detail = ({ problem, cause }: { readonly problem: string; readonly cause?: unknown }): string =>
+  explained.has(problem) && cause instanceof Error ? ` (${cause.message})` : ""
