@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import process from "node:process"
+import * as Permissions from "../ops/permissions.ts"
 import { version } from "./version.ts"
 
 /**
@@ -42,13 +43,14 @@ const presenter: CliOutput.Presenter = {
   present: (event) => event._tag === "InvalidInvocation" ? Effect.void : CliOutput.defaultPresenter.present(event),
 }
 
-// Deno lets nobody read the environment without a permission; then nothing is known of the terminal and help is plain.
+// Deno stops and asks for each variable that may not be read; NO_COLOR it tells unasked, and no more is needed.
 const terminal = (): TerminalCapabilities => {
-  try {
+  const variables = ["TERM", "NO_COLOR", "FORCE_COLOR"]
+  if (variables.every((variable) => Permissions.granted({ name: "env", variable }))) {
     return TerminalCapabilities.defaultValue()
-  } catch {
-    return { canColor: false, canAnimate: false, canPrompt: false }
   }
+  const { Deno } = globalThis as { readonly Deno?: { readonly noColor: boolean } } // its types are not here
+  return { canColor: process.stdout.isTTY && Deno?.noColor !== true, canAnimate: false, canPrompt: false }
 }
 
 const services = Layer.mergeAll(

@@ -31,29 +31,33 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
       abort()
       process.exit(Signals.exitCode(signal))
     })
+    const maxConnections = yield* affordable(options.maxConnections)
     const server = yield* Server.make({
       listeners: [{ address: options.address, service: options.service }],
-      limits: { maxConnections: yield* affordable(options.maxConnections) },
+      limits: { maxConnections },
       observers: [Logs.observer(Effect.runForkWith(context))],
     })
     abort = () => server.abort()
+    if (Descriptors.read() === undefined) {
+      yield* Effect.annotateLogs(
+        Effect.logInfo("max-connections not checked: the descriptor limit is not known (`ulimit -n` has to exceed it)"),
+        { maxConnections, reason: Descriptors.unreadable() },
+      )
+    }
     yield* signal
     const { forced } = yield* server.drain
     return forced > 0 ? 1 : 0
   }))
 
-/** As many connections as asked for, if the descriptor limit carries them. */
+/** As many connections as asked for, if the descriptor limit carries them; whoever asked is told when it does not. */
 const affordable = Effect.fnUntraced(function* (asked: number | undefined): Effect.fn.Return<number> {
   const wanted = asked ?? Server.defaultLimits.maxConnections
-  const descriptors = Descriptors.read()
-  if (descriptors === undefined) return wanted
-  const capacity = Descriptors.capacity(descriptors)
-  if (wanted <= capacity) return wanted
-  if (asked !== undefined) {
+  const lowered = Descriptors.affordable(wanted)
+  if (lowered < wanted && asked !== undefined) {
     yield* Effect.annotateLogs(
       Effect.logWarning("max-connections lowered: the descriptor limit does not carry it (raise `ulimit -n`)"),
-      { asked, lowered: capacity, limit: descriptors.limit },
+      { asked, lowered, limit: Descriptors.read()?.limit },
     )
   }
-  return capacity
+  return lowered
 })

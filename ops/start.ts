@@ -15,6 +15,7 @@ import * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
 import type { ListenError } from "../core/Sockets.ts"
 import type { Limits } from "../core/Supervisor.ts"
+import * as Descriptors from "./descriptors.ts"
 import * as Logs from "./logs.ts"
 
 /** Options of {@link start}. */
@@ -26,7 +27,7 @@ export interface StartOptions {
   readonly address?: Address.Address | string
   /** Share the port with other processes (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
-  /** See {@link Server.defaultLimits}. */
+  /** See {@link Server.defaultLimits}. `maxConnections` is lowered to what the process has descriptors for. */
   readonly limits?: Partial<Limits>
   readonly deadlines?: Server.DeadlineOptions
   /** Are told of every event. */
@@ -92,7 +93,10 @@ const acquire = <E>(
     return yield* Effect.provideContext(
       Server.make({
         listeners: [{ address, service, reusePort }],
-        limits,
+        limits: {
+          ...limits,
+          maxConnections: Descriptors.affordable(limits.maxConnections ?? Server.defaultLimits.maxConnections),
+        },
         deadlines,
         observers: [...logging, ...observers],
       }),

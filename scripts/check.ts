@@ -11,6 +11,7 @@ import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { entries } from "./rules/entries.ts"
 import { imports } from "./rules/imports.ts"
+import { permissions } from "./rules/permissions.ts"
 import { places } from "./rules/places.ts"
 import { ambient, barrel } from "./rules/shipped.ts"
 import * as Source from "./rules/Source.ts"
@@ -59,6 +60,8 @@ const parts: Record<string, Part> = {
   ambient: rule(() => ambient(sources)),
   entries: rule(() => entries(sources)),
   places: rule(() => places(sources, root)),
+  permissions: rule(() => permissions(sources)),
+  capabilities: program("node scripts/capabilities.ts --check"),
   tests: program("npm test", true),
 }
 

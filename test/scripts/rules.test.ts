@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest"
 import { entries } from "../../scripts/rules/entries.ts"
 import { imports, importsOf } from "../../scripts/rules/imports.ts"
+import { permissions } from "../../scripts/rules/permissions.ts"
 import { places } from "../../scripts/rules/places.ts"
 import { ambient, barrel } from "../../scripts/rules/shipped.ts"
 import { codeOnly } from "../../scripts/rules/Source.ts"
@@ -148,5 +149,31 @@ describe("places", () => {
 
   it("allows links and paths that every machine has", () => {
     expect(found("https://example.org/home/x and /run/anyport.sock and ~/x and /srv/clones")).toBe(0)
+  })
+})
+
+describe("permissions", () => {
+  const found = (text: string): ReadonlyArray<number> =>
+    permissions([{ path: "README.md", text }]).map(({ line }) => line)
+  const [long, short] = ["--allow-" + "all", "-" + "A"]
+
+  it("refuses Deno with all permissions, however it is written", () => {
+    expect(found(`x\ndeno run ${long} main.ts`)).toEqual([2])
+    expect(found(`deno run ${short} main.ts`)).toEqual([1])
+    expect(found(`npx deno run -q${short.slice(1)} main.ts`)).toEqual([1])
+    expect(found(`#!/usr/bin/env -S deno run ${short}`)).toEqual([1])
+    expect(found(`{ "start": "deno run ${short} main.ts" }`)).toEqual([1])
+    expect(found(`CMD ["deno", "run", "${short}", "main.ts"]`)).toEqual([1])
+    expect(found(`const command = [\n  "deno",\n  "run",\n  "${short}",\n]`)).toEqual([4])
+    expect(found(`deno run --no-prompt \\\n  ${short} main.ts`)).toEqual([2])
+    expect(found(`deno("${long}")`)).toEqual([1])
+    expect(found(`"deno", "run", // why\n"${long}"`)).toEqual([2])
+  })
+
+  it("allows permissions by name, and the same letter for other programs", () => {
+    expect(found("deno run --no-prompt --allow-net=127.0.0.1:9000 main.ts A")).toEqual([])
+    expect(found(`deno test -q main.ts\ngrep ${short} 3 deno.json`)).toEqual([])
+    expect(found(`deno fmt && git add ${short}`)).toEqual([])
+    expect(found(`deno run ${long}ocated ${short}-x`)).toEqual([])
   })
 })

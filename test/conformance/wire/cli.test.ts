@@ -94,7 +94,10 @@ describe.each(runtimes)("%s", (runtime) => {
     const { code, stdout, stderr } = await child.ended
     expect({ code, stdout }).toEqual({ code: 0, stdout: "" })
     const lines = stderr.trim().split("\n").map(record)
-    expect(lines.map(({ message }) => message)).toEqual(["listening", "draining", "drained"])
+    // Deno cannot compare its limit of connections with that of descriptors, and says so.
+    const told = lines.filter(({ message }) => !String(message).startsWith("max-connections not checked"))
+    expect(lines.length - told.length).toBe(runtime === "deno" || process.platform !== "linux" ? 1 : 0)
+    expect(told.map(({ message }) => message)).toEqual(["listening", "draining", "drained"])
     expect(lines.at(-1)).toMatchObject({ level: "info", served: 0, drained: 1, forced: 0, unsent: 0 })
   })
 
