@@ -342,8 +342,10 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       this.unpause(Pause.outbox)
       this.#wake()
     }
-    if (unsent === 0 && this.#state === "Flushing") this.#finishWriting()
-    else if (unsent > 0 && this.slot === 0) this.#watchWrites()
+    // Unpaused, the driver may have answered more, and begun to end.
+    const left = this.#output.unsent
+    if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()
+    else if (left > 0 && this.slot === 0) this.#watchWrites()
   }
 
   #watchWrites(): void {

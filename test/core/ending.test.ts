@@ -230,4 +230,66 @@ describe("handlers that touch other connections", () => {
         [3, "Kicked"],
       ])
     }))
+
+  it.effect("answers that a slow reader's FIN finds still waiting are sent before the server's", () =>
+    Effect.gen(function* () {
+      const harness = yield* serve(echo, { limits: { outboxHigh: 20, outboxLow: 5 } })
+      const peer = harness.script.connect()
+      peer.room = 0
+      const text = "0123456789\n".repeat(40)
+      peer.send(text) // the first answers pass the mark
+      peer.fin()
+      yield* turns
+      peer.drain(16 * 11 + 3) // they are taken, and a little of the next ones
+      yield* turns
+      while (peer.received.length < text.length && !peer.gotFin) {
+        peer.drain()
+        yield* turns
+      }
+      expect(peer.received).toBe(text)
+      yield* turns
+      expect(harness.of("Closed").map(({ unsent }) => unsent)).toEqual([0])
+    }))
+
+  it.effect(
+    "whenever a reader takes how much and finishes writing, every answer reaches it before the FIN",
+    () =>
+      Effect.gen(function* () {
+        const seed = Date.now() % 1_000_000
+        const random = randomFrom(seed)
+        for (let run = 0; run < 200; run++) {
+          const limits = { outboxHigh: 1 + random(300), outboxLow: random(50) }
+          const harness = yield* serve(echo, { limits })
+          const peer = harness.script.connect()
+          peer.room = random(100)
+          const text = Array.from({ length: 1 + random(120) }, () => "x".repeat(random(30)) + "\n").join("")
+          let sent = 0
+          let finished = false
+          for (let step = 0; step < 2_000 && !(peer.gotFin && finished); step++) {
+            const action = random(4)
+            if (action === 0) peer.drain(random(200))
+            else if (action === 1 && sent < text.length) {
+              const length = 1 + random(400)
+              peer.send(text.slice(sent, sent + length))
+              sent += length
+            } else if (sent >= text.length && !finished) {
+              peer.fin()
+              finished = true
+            } else yield* Effect.yieldNow
+          }
+          yield* turns
+          expect({ seed, run, received: peer.received }).toEqual({ seed, run, received: text })
+          expect(harness.of("Closed").map(({ reason, unsent }) => [reason._tag, unsent])).toEqual([["PeerClosed", 0]])
+        }
+      }),
+    20_000,
+  )
 })
+
+/** Whole numbers below a bound, the same for the same seed (mulberry32). */
+const randomFrom = (seed: number) => (below: number): number => {
+  seed = (seed + 0x6d2b79f5) | 0
+  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+  return ((mixed ^ (mixed >>> 14)) >>> 0) % below
+}
