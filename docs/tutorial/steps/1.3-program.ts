@@ -1,0 +1,11 @@
+import { Lines, Service } from "anyport"
+import { start } from "anyport/start"
+import process from "node:process"
+
+const echo = Service.plain(Lines.make({ maxLength: 65_536 }), (line, connection) => {
+  console.log(`connection ${connection.id}: ${JSON.stringify(line)}`)
+  return `echo: ${line}`
+})
+
+const server = await start(echo, { address: process.argv[2] ?? "127.0.0.1:9000" })
+console.log(`listening on ${server.address}`)
