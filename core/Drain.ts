@@ -2,14 +2,17 @@
  * Ending the connections of a server without losing what was begun: idle ones end, busy ones finish first, and at the
  * timeout the rest is reset.
  *
- * Idle means that nothing was received during one look at a turning loop, since bytes may still lie in the kernel when
- * the drain begins. Nothing here stops accepting; that was done before.
+ * Idle means that nothing was received while the loop turned several times, since bytes may still lie in the kernel when
+ * the drain begins. Time alone says nothing: in a process that was starved, the timer fires before the sockets are asked.
+ * Nothing here stops accepting; that was done before.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as CloseReason from "./CloseReason.ts"
 import type { Connection } from "./Connection.ts"
 
-const lookMillis = 50
+const napMillis = 10
+const napsPerLook = 5
 
 /** What a drain needs of a server's registry. */
 export interface Draining {
@@ -32,9 +35,13 @@ export const drain = Effect.fnUntraced(function* (
       received.set(id, bytesReceived)
     }
   }
-  for (let waited = 0; connections.size > 0 && waited < timeout; waited += lookMillis) {
-    look()
-    yield* Effect.timeoutOption(empty, Math.min(lookMillis, timeout - waited))
+  const clock = yield* Clock.Clock
+  const start = clock.monotonicTimeNanosUnsafe()
+  let left = timeout
+  for (let naps = 0; connections.size > 0 && left > 0; naps++) {
+    if (naps % napsPerLook === 0) look()
+    yield* Effect.timeoutOption(empty, Math.min(napMillis, left))
+    left = timeout - Number((clock.monotonicTimeNanosUnsafe() - start) / 1_000n) / 1_000
   }
   for (const connection of connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
   yield* Effect.timeoutOption(empty, patience)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -42,6 +43,29 @@ describe("server", () => {
       expect(of("Closed").map(({ counters }) => counters)).toEqual([
         { bytesReceived: 6, bytesSent: 6, framesReceived: 2, framesSent: 2 },
       ])
+    }))
+
+  it.effect("55: what lies in the kernel when a starved process begins to drain is answered", () =>
+    Effect.gen(function* () {
+      const { script, server, of } = yield* serve(echo)
+      const peer = script.connect()
+      // Time leaps: each sleep is over after one turn of the loop, and the sockets are asked in the third.
+      let turns = 0
+      const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      const starved: Clock.Clock = {
+        ...(yield* Clock.Clock),
+        monotonicTimeNanosUnsafe: () => BigInt(turns * 60_000_000),
+        sleep: () =>
+          Effect.map(turn, () => {
+            if (++turns === 3) {
+              peer.send("asked before the drain\n")
+              peer.fin()
+            }
+          }),
+      }
+      yield* Effect.provideService(server.drain, Clock.Clock, starved)
+      expect(peer.received).toBe("asked before the drain\n")
+      expect(of("Closed").map(({ reason }) => reason._tag)).toEqual(["PeerClosed"])
     }))
 
   it.effect("drains: idle connections end, busy ones are answered first, what is left is reset; the report says so", () =>
