@@ -63,3 +63,29 @@ export const loopbacks = (address: Address): readonly [Address, ...Array<Address
   address._tag === "Tcp" && address.host === "localhost"
     ? [tcp("127.0.0.1", address.port), tcp("::1", address.port)]
     : [address]
+
+/**
+ * What stands for whoever uses an address: the IPv4 address, or the IPv6 network of 64 bits that one customer usually has
+ * (RFC 6177), as `2001:db8:0:0::/64`. Undefined for a Unix socket.
+ */
+export const networkKey = (address: Address): string | undefined => {
+  if (address._tag === "Unix") return undefined
+  const { host } = address
+  if (!host.includes(":")) return host
+  const [text, zone] = host.split("%")
+  const [head, tail] = text!.split("::")
+  const front = groups(head!)
+  // The groups that `::` stands for, as far as they are among the first four.
+  if (tail !== undefined) {
+    const missing = 8 - front.length - groups(tail).length
+    for (let index = 0; index < missing && front.length < 4; index++) front.push("0")
+    front.push(...groups(tail))
+  }
+  return `${front.slice(0, 4).join(":")}::${zone === undefined ? "" : `%${zone}`}/64`
+}
+
+// An embedded IPv4 address stands for two groups, which are never among the first four.
+const groups = (text: string): Array<string> =>
+  text === ""
+    ? []
+    : text.split(":").flatMap((group) => group.includes(".") ? ["0", "0"] : [parseInt(group, 16).toString(16)])

@@ -6,6 +6,7 @@
  */
 import type { Cause } from "effect/Cause"
 import { hasProperty } from "effect/Predicate"
+import type { RefusalLimit } from "./Admission.ts"
 import type { FrameError } from "./Codec.ts"
 
 const TypeId = "~anyport/CloseReason"
@@ -50,7 +51,7 @@ export interface Drained extends Reason<"Drained"> {}
 export interface DrainTimeout extends Reason<"DrainTimeout"> {}
 /** It was not admitted. */
 export interface Refused extends Reason<"Refused"> {
-  readonly limit: "maxConnections" | "draining"
+  readonly limit: RefusalLimit
 }
 /** The system ended it: a dead route, keep-alive without an answer. */
 export interface TransportFailed extends Reason<"TransportFailed"> {

@@ -6,6 +6,7 @@
  */
 import type { Cause } from "effect/Cause"
 import type { Address } from "./Address.ts"
+import type { RefusalLimit } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type { AcceptFailure } from "./Sockets.ts"
 
@@ -29,7 +30,7 @@ export type Event =
   | {
     readonly _tag: "Refused"
     readonly remoteAddress: Address | undefined
-    readonly limit: "maxConnections" | "draining"
+    readonly limit: RefusalLimit
   }
   | {
     readonly _tag: "Closed"

@@ -12,6 +12,7 @@ import * as Latch from "effect/Latch"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
+import { Admission, type AdmissionOptions, type RefusalLimit } from "./Admission.ts"
 import * as CloseReason from "./CloseReason.ts"
 import type { Connection } from "./Connection.ts"
 import { Deadlines } from "./Deadlines.ts"
@@ -29,6 +30,8 @@ export interface Endpoint<out R = never, out E = never> {
   readonly service: Service<R, E>
   /** Share the port with other processes (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
+  /** Connections at once through this listener, besides `limits.maxConnections` for all. Default: no bound of its own. */
+  readonly maxConnections?: number
 }
 
 /** Bounds in time. */
@@ -46,11 +49,14 @@ export interface DeadlineOptions {
   readonly drain?: Duration.Input
 }
 
+/** Bounds, and who may enter. */
+export interface LimitOptions extends Partial<Limits>, AdmissionOptions {}
+
 /** Options of {@link make}. The endpoints may need different things; the server needs them all. */
 export interface Options<out Endpoints extends AnyEndpoints = AnyEndpoints> {
   readonly listeners: Endpoints
-  /** See {@link defaultLimits}. */
-  readonly limits?: Partial<Limits>
+  /** See {@link defaultLimits}; who may enter is not limited otherwise unless it is said here. */
+  readonly limits?: LimitOptions
   readonly deadlines?: DeadlineOptions
   /** Are told of every event. */
   readonly observers?: ReadonlyArray<Observer>
@@ -100,8 +106,9 @@ export const make = <const Endpoints extends AnyEndpoints>(
     const listeners: Array<Listener> = []
     const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
     const stop = yield* Effect.cached(Effect.uninterruptible(Effect.andThen(closing, registry.drain)))
-    for (const [index, { address, reusePort = false }] of endpoints.entries()) {
-      const accept = (transport: Transport): void => registry.accept(services[index]!, transport, address)
+    for (const [index, { address, reusePort = false, maxConnections = Infinity }] of endpoints.entries()) {
+      const entrance: Entrance = { start: services[index]!, address, maxConnections, connections: 0 }
+      const accept = (transport: Transport): void => registry.accept(transport, entrance)
       const listen = (address: Address.Address) =>
         sockets.listen({ address, reusePort, acceptFailed: registry.acceptFailed(address) }, accept)
       listeners.push(...(yield* bind(listen, address)))
@@ -163,8 +170,22 @@ const inScopeOfItsOwn = <A, E>(acquire: Effect.Effect<A, E, Scope.Scope>): Effec
 const samePort = (address: Address.Address, bound: Address.Address): Address.Address =>
   address._tag === "Tcp" && bound._tag === "Tcp" ? Address.tcp(address.host, bound.port) : address
 
+/** A listener, as the registry sees it. */
+interface Entrance {
+  readonly start: Start
+  readonly address: Address.Address
+  readonly maxConnections: number
+  /** That came through it and are still there. */
+  connections: number
+}
+
 const makeRegistry = (options: Options): Effect.Effect<Registry> =>
   Effect.map(Effect.context<never>(), (context) => new Registry(context, options))
+
+const checkCount = (name: string, value: number): void => {
+  if (Number.isInteger(value) && value >= 0) return
+  throw new RangeError(`Cannot make a server: ${name} is ${value}, accepted is an integer from 0`)
+}
 
 /** The connections of a server, and what they share. */
 class Registry implements Supervisor {
@@ -176,22 +197,26 @@ class Registry implements Supervisor {
   readonly connections = new Map<number, Connection>()
   state: Server["state"] = "Serving"
   readonly #clock: Clock.Clock
+  readonly #admission: Admission
+  // Of those that came through a listener with a bound of its own.
+  readonly #entrances = new Map<number, Entrance>()
   readonly #draining = Latch.makeUnsafe()
   readonly #empty = Latch.makeUnsafe(true)
   readonly #drainMillis: number
   readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
   #lastId = 0
 
-  constructor(context: Context.Context<never>, { limits, deadlines, observers = [] }: Options) {
+  constructor(context: Context.Context<never>, { listeners, limits, deadlines, observers = [] }: Options) {
     this.#clock = Context.get(context, Clock.Clock)
     this.turn = new Turn(Context.get(context, Scheduler.Scheduler).makeDispatcher())
     this.deadlines = new Deadlines(context)
-    this.limits = { ...defaultLimits, ...limits }
-    for (const [name, value] of Object.entries(this.limits)) {
-      if (!Number.isInteger(value) || value < 0) {
-        throw new RangeError(`Cannot make a server: limits.${name} is ${value}, accepted is an integer from 0`)
-      }
+    const { maxConnections, outboxHigh, outboxLow, ...admission } = { ...defaultLimits, ...limits }
+    this.limits = { maxConnections, outboxHigh, outboxLow }
+    for (const [name, value] of Object.entries(this.limits)) checkCount(`limits.${name}`, value)
+    for (const { maxConnections } of listeners) {
+      if (maxConnections !== undefined) checkCount("listener.maxConnections", maxConnections)
     }
+    this.#admission = new Admission(admission, this.#monotonic())
     this.bounds = {
       close: Duration.toMillis(deadlines?.close ?? "5 seconds"),
       linger: Duration.toMillis(deadlines?.linger ?? "30 seconds"),
@@ -222,25 +247,46 @@ class Registry implements Supervisor {
     return this.#clock.currentTimeMillisUnsafe()
   }
 
-  accept(start: Start, transport: Transport, address: Address.Address): void {
-    const limit = this.state !== "Serving"
-      ? "draining"
-      : this.connections.size >= this.limits.maxConnections
-      ? "maxConnections"
-      : undefined
+  #monotonic(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  accept(transport: Transport, entrance: Entrance): void {
+    const { remoteAddress } = transport
+    const limit = this.#refusal(remoteAddress, entrance)
     if (limit !== undefined) {
-      this.emit?.({ _tag: "Refused", remoteAddress: transport.remoteAddress, limit })
+      this.emit?.({ _tag: "Refused", remoteAddress, limit })
       return transport.abort()
     }
     const id = ++this.#lastId
+    if (entrance.maxConnections < Infinity) {
+      entrance.connections++
+      this.#entrances.set(id, entrance)
+    }
     try {
-      this.connections.set(id, start(id, transport, this))
+      this.connections.set(id, entrance.start(id, transport, this))
       this.#empty.closeUnsafe()
     } catch (cause) {
       // A codec threw instead of making a decoder or an encoder.
-      this.emit?.({ _tag: "AcceptFailed", address, failure: { code: undefined, cause } })
+      this.#leave(id, remoteAddress)
+      this.emit?.({ _tag: "AcceptFailed", address: entrance.address, failure: { code: undefined, cause } })
       transport.abort()
     }
+  }
+
+  #refusal(client: Address.Address | undefined, entrance: Entrance): RefusalLimit | undefined {
+    if (this.state !== "Serving") return "draining"
+    if (this.connections.size >= this.limits.maxConnections) return "maxConnections"
+    if (entrance.connections >= entrance.maxConnections) return "listener.maxConnections"
+    return this.#admission.admit(client, this.#monotonic())
+  }
+
+  #leave(id: number, client: Address.Address | undefined): void {
+    this.#admission.release(client)
+    const entrance = this.#entrances.get(id)
+    if (entrance === undefined) return
+    entrance.connections--
+    this.#entrances.delete(id)
   }
 
   acceptFailed(address: Address.Address): (failure: { code: string | undefined; cause: unknown }) => void {
@@ -248,6 +294,7 @@ class Registry implements Supervisor {
   }
 
   forget(id: number, reason: CloseReason.CloseReason, unsent: number): void {
+    this.#leave(id, this.connections.get(id)?.remoteAddress)
     this.connections.delete(id)
     if (this.state !== "Serving") {
       const how = reason._tag === "Drained" ? "drained" : reason._tag === "DrainTimeout" ? "forced" : "served"

@@ -14,7 +14,6 @@ import type { DrainReport, Observer } from "../core/Event.ts"
 import * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
 import type { ListenError } from "../core/Sockets.ts"
-import type { Limits } from "../core/Supervisor.ts"
 import * as Descriptors from "./descriptors.ts"
 import * as Logs from "./logs.ts"
 
@@ -28,7 +27,7 @@ export interface StartOptions {
   /** Share the port with other processes (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
   /** See {@link Server.defaultLimits}. `maxConnections` is lowered to what the process has descriptors for. */
-  readonly limits?: Partial<Limits>
+  readonly limits?: Server.LimitOptions
   readonly deadlines?: Server.DeadlineOptions
   /** Are told of every event. */
   readonly observers?: ReadonlyArray<Observer>

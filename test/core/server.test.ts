@@ -17,6 +17,31 @@ const lines = Lines.make({ maxLength: 65_536 })
 const echo = Service.respond(lines, (line) => Effect.succeed(line))
 
 describe("server", () => {
+  it.effect("9: one address at its bound is refused, and let in again once it has fewer", () =>
+    Effect.gen(function* () {
+      const { script, of } = yield* serve(echo, { limits: { maxConnectionsPerAddress: 2 } })
+      const [first, second, third] = [script.connect(), script.connect(), script.connect()]
+      expect([first, second, third].map(({ calls }) => calls.includes("abort"))).toEqual([false, false, true])
+      expect(of("Refused").map(({ limit }) => limit)).toEqual(["maxConnectionsPerAddress"])
+      first.reset()
+      yield* turns
+      const fourth = script.connect()
+      fourth.send("hello\n")
+      expect(fourth.received).toBe("hello\n")
+      expect(of("Refused").length).toBe(1)
+    }))
+
+  it.effect("who enters too often is refused, until time has passed", () =>
+    Effect.gen(function* () {
+      const { script, of } = yield* serve(echo, { limits: { acceptRate: { perSecond: 10, burst: 2 } } })
+      for (let count = 0; count < 4; count++) script.connect()
+      expect(of("Refused").map(({ limit }) => limit)).toEqual(["acceptRate", "acceptRate"])
+      yield* TestClock.adjust("100 millis")
+      for (let count = 0; count < 2; count++) script.connect()
+      expect(of("Opened").length).toBe(3)
+      expect(of("Refused").length).toBe(3)
+    }))
+
   it.effect("7: refuses connections beyond maxConnections, and accepts again below it", () =>
     Effect.gen(function* () {
       const { script, server, of } = yield* serve(echo, { limits: { maxConnections: 2 } })

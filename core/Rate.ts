@@ -1,0 +1,66 @@
+/**
+ * A rate with a burst, as a token bucket in one number: the generic cell rate algorithm (ITU-T I.371, annex A).
+ *
+ * Numbers in, verdict out: the time is the caller's, in milliseconds, and never goes back.
+ */
+
+/** So many a second in the long run, and so many at once after a pause. */
+export interface Rate {
+  /** More than 0; need not be whole. */
+  readonly perSecond: number
+  /** At least 1. */
+  readonly burst: number
+}
+
+/** Whether a rate is one; for options. */
+export const isRate = ({ perSecond, burst }: Rate): boolean =>
+  perSecond > 0 && Number.isFinite(perSecond) && burst >= 1 && Number.isFinite(burst)
+
+/** Milliseconds in which an empty bucket is full again: then it is as if nothing had been taken. */
+export const recovery = ({ perSecond, burst }: Rate): number => burst * 1_000 / perSecond
+
+/**
+ * Takes one: the new state of a bucket, or undefined when there is none to take. The state is when the bucket will be
+ * full again; whatever is not later than `now` is a full one.
+ */
+export const take = (rate: Rate, state: number, now: number): number | undefined => {
+  const next = Math.max(state, now) + 1_000 / rate.perSecond
+  // What a sum of fractions is off by must not cost the last of a burst.
+  return next - now <= recovery(rate) + tolerance ? next : undefined
+}
+
+const tolerance = 1e-6
+
+/** The buckets of many keys, of which only those that are not full are kept. */
+export class Rates {
+  readonly rate: Rate
+  // A bucket lives in one of two generations, for at least as long as it takes to be full.
+  #young = new Map<string, number>()
+  #old = new Map<string, number>()
+  #turnedAt: number
+
+  constructor(rate: Rate, now: number) {
+    this.rate = rate
+    this.#turnedAt = now
+  }
+
+  /** How many buckets are kept. */
+  get size(): number {
+    return this.#young.size + this.#old.size
+  }
+
+  /** Takes one of a key's; whether there was one. */
+  take(key: string, now: number): boolean {
+    if (now - this.#turnedAt >= recovery(this.rate)) this.#turn(now)
+    const next = take(this.rate, this.#young.get(key) ?? this.#old.get(key) ?? now, now)
+    if (next === undefined) return false
+    this.#young.set(key, next)
+    return true
+  }
+
+  #turn(now: number): void {
+    this.#old = now - this.#turnedAt >= 2 * recovery(this.rate) ? new Map() : this.#young
+    this.#young = new Map()
+    this.#turnedAt = now
+  }
+}
