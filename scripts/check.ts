@@ -9,6 +9,10 @@
  */
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import { guarantees, renderGuarantees } from "./figures.ts"
+import * as Generated from "./generated.ts"
+import { cases } from "./prove/cases/index.ts"
+import * as Proof from "./prove/results.ts"
 import { entries } from "./rules/entries.ts"
 import { imports } from "./rules/imports.ts"
 import { permissions } from "./rules/permissions.ts"
@@ -49,6 +53,21 @@ const pinnedNode: Part = () => {
   ]
 }
 
+/** Documents show the figures that were recorded, of every case that there is. */
+const figures: Part = () => {
+  const shown = (block: Generated.Block, markdown: string, command: string): ReadonlyArray<string> =>
+    Generated.same(Generated.read(block), markdown)
+      ? []
+      : [`${block.path}: "${block.name}" is not what docs/results/ says: run "${command}"`]
+  const proven = Proof.read().cases.map(({ name }) => name)
+  const unproven = cases.filter(({ name }) => !proven.includes(name)).map(({ name }) => name)
+  return [
+    ...shown({ path: "README.md", name: "matrix" }, Proof.matrix(Proof.read()), "npm run prove"),
+    ...shown(guarantees, renderGuarantees(), "npm run memory -- --record"),
+    ...unproven.map((name) => `${Proof.path}: the case ${name} is missing: run "npm run prove"`),
+  ]
+}
+
 const parts: Record<string, Part> = {
   node: pinnedNode,
   format: program("deno fmt --check"),
@@ -62,6 +81,7 @@ const parts: Record<string, Part> = {
   places: rule(() => places(sources, root)),
   permissions: rule(() => permissions(sources)),
   capabilities: program("node scripts/capabilities.ts --check"),
+  figures,
   tests: program("npm test", true),
 }
 
