@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Address, tcp, unix } from "../core/Address.ts"
 import type { Service } from "../core/Service.ts"
+import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
 
 /** The flags that say where to listen and how much to let in. */
@@ -32,6 +33,17 @@ export const listening = {
   maxConnections: Flag.Int("max-connections").pipe(
     Flag.filter((count) => count >= 1, (count) => `Expected at least 1, got ${count}`),
     Flag.withDescription("Connections at once; more are refused (default 10000, less where descriptors are fewer)"),
+    Flag.optional,
+  ),
+  idleTimeout: Flag.String("idle-timeout").pipe(
+    Flag.withMetavar("duration"),
+    Flag.filter(
+      (text) => Duration.parse(text) !== undefined,
+      (text) => `Expected a duration such as 250ms, 30s, 5m or off, got ${text}`,
+    ),
+    Flag.withDescription(
+      "A connection on which nothing goes either way for so long is ended; off for never (default 10m)",
+    ),
     Flag.optional,
   ),
 }
@@ -68,16 +80,19 @@ export const serveWith = Effect.fnUntraced(function* <E>(
     Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
   const maxConnections = Option.getOrUndefined(input.maxConnections)
+  const idle = Option.getOrUndefined(Option.map(input.idleTimeout, Duration.parse))
   const program = serve({
     service: yield* service,
     address,
     ...(maxConnections === undefined ? {} : { maxConnections }),
+    deadlines: idle === undefined ? {} : { idle },
   })
   exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
 })
 
 interface Listening extends Where {
   readonly maxConnections: Option.Option<number>
+  readonly idleTimeout: Option.Option<string>
 }
 
 interface Where {

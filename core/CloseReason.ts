@@ -43,6 +43,14 @@ export interface TruncatedFrame extends Reason<"TruncatedFrame"> {
 }
 /** The peer took nothing of what was waiting for it during `deadlines.writeStall`. */
 export interface WriteStalled extends Reason<"WriteStalled"> {}
+/** The peer did not send a whole frame during `deadlines.firstFrame`. */
+export interface FirstFrameTimeout extends Reason<"FirstFrameTimeout"> {}
+/** The peer began a frame and did not finish it during `deadlines.frame`. */
+export interface FrameTimeout extends Reason<"FrameTimeout"> {}
+/** Nothing went either way during `deadlines.idle`, while the service waited for the peer. */
+export interface IdleTimeout extends Reason<"IdleTimeout"> {}
+/** It was open for `deadlines.maxAge`. */
+export interface MaxAge extends Reason<"MaxAge"> {}
 /** Somebody asked the server to end it. */
 export interface Kicked extends Reason<"Kicked"> {}
 /** The server drained and everything begun was answered. */
@@ -69,6 +77,10 @@ export type CloseReason =
   | EncodeFailed
   | TruncatedFrame
   | WriteStalled
+  | FirstFrameTimeout
+  | FrameTimeout
+  | IdleTimeout
+  | MaxAge
   | Kicked
   | Drained
   | DrainTimeout
@@ -80,6 +92,10 @@ export const peerReset: PeerReset = { [TypeId]: true, _tag: "PeerReset" }
 export const localClosed: LocalClosed = { [TypeId]: true, _tag: "LocalClosed" }
 export const handlerTimeout: HandlerTimeout = { [TypeId]: true, _tag: "HandlerTimeout" }
 export const writeStalled: WriteStalled = { [TypeId]: true, _tag: "WriteStalled" }
+export const firstFrameTimeout: FirstFrameTimeout = { [TypeId]: true, _tag: "FirstFrameTimeout" }
+export const frameTimeout: FrameTimeout = { [TypeId]: true, _tag: "FrameTimeout" }
+export const idleTimeout: IdleTimeout = { [TypeId]: true, _tag: "IdleTimeout" }
+export const maxAge: MaxAge = { [TypeId]: true, _tag: "MaxAge" }
 export const kicked: Kicked = { [TypeId]: true, _tag: "Kicked" }
 export const drained: Drained = { [TypeId]: true, _tag: "Drained" }
 export const drainTimeout: DrainTimeout = { [TypeId]: true, _tag: "DrainTimeout" }

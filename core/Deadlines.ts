@@ -27,12 +27,18 @@ export interface Deadline {
 export class Deadlines {
   /** Active milliseconds since the wheel began. As old as the last look. */
   now = 0
+  /**
+   * Not before now, and not before the next look while anything is armed: whoever writes it down for when something
+   * happened is late by half a second at most, and never early. A whole number, so that writing it allocates nothing.
+   */
+  ahead = longestSleep
   readonly #clock: Clock.Clock
   readonly #fork: (effect: Effect.Effect<void>) => Fiber<void>
   readonly #slots = new Map<number, Set<Deadline>>()
   #lastLook: bigint
   #fiber: Fiber<void> | undefined
   #wakesAt = Infinity
+  #passed = 0 // the last slot that was looked into
 
   constructor(context: Context.Context<never>) {
     this.#clock = Context.get(context, Clock.Clock)
@@ -43,13 +49,18 @@ export class Deadlines {
   /** Calls `deadline.expire()` once `millis` have passed, instead of whenever it was armed for before. */
   arm(deadline: Deadline, millis: number): void {
     if (deadline.slot !== 0) this.disarm(deadline)
-    this.#look()
-    const slot = Math.floor((this.now + millis) / slotMillis) + 1
+    this.look()
+    const slot = slotAfter(this.now + millis)
     const members = this.#slots.get(slot)
     if (members === undefined) this.#slots.set(slot, new Set([deadline]))
     else members.add(deadline)
     deadline.slot = slot
     if (slot < this.#wakesAt) this.#sleep(slot)
+  }
+
+  /** Arms it unless it is armed for as soon already. */
+  armBy(deadline: Deadline, millis: number): void {
+    if (deadline.slot === 0 || deadline.slot > slotAfter(this.now + millis)) this.arm(deadline, millis)
   }
 
   /** Forgets a deadline. */
@@ -67,10 +78,13 @@ export class Deadlines {
     this.#fiber = undefined
   }
 
-  #look(): void {
+  /** Reads the clock; the time then. For what happens seldom. */
+  look(): number {
     const clock = this.#clock.monotonicTimeNanosUnsafe()
     this.now += Math.min(Number((clock - this.#lastLook) / 1_000n) / 1_000, longestStep)
+    this.ahead = Math.ceil(this.now) + longestSleep
     this.#lastLook = clock
+    return this.now
   }
 
   #sleep(slot: number): void {
@@ -89,20 +103,28 @@ export class Deadlines {
   #tick(): void {
     this.#fiber = undefined
     this.#wakesAt = Infinity
-    this.#look()
+    this.look()
     const current = Math.floor(this.now / slotMillis)
     const due: Array<Deadline> = []
-    let next = Infinity
-    for (const [slot, members] of this.#slots) {
-      if (slot <= current) {
-        this.#slots.delete(slot)
-        for (const deadline of members) {
-          deadline.slot = 0
-          due.push(deadline)
-        }
-      } else if (slot < next) next = slot
+    while (this.#passed < current) {
+      const members = this.#slots.get(++this.#passed)
+      if (members === undefined) continue
+      this.#slots.delete(this.#passed)
+      for (const deadline of members) {
+        deadline.slot = 0
+        due.push(deadline)
+      }
     }
-    if (next < Infinity) this.#sleep(next)
+    if (this.#slots.size > 0) this.#sleep(this.#next())
     for (const deadline of due) deadline.expire()
   }
+
+  /** The next occupied slot, if it is among those that one sleep passes over; else the last of these. */
+  #next(): number {
+    const last = this.#passed + longestSleep / slotMillis
+    for (let slot = this.#passed + 1; slot < last; slot++) if (this.#slots.has(slot)) return slot
+    return last
+  }
 }
+
+const slotAfter = (time: number): number => Math.floor(time / slotMillis) + 1

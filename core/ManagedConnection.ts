@@ -50,7 +50,7 @@ export interface Driver {
 /** Reasons not to read, as bits of one mask. */
 export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16, ended: 32 } as const
 
-/** How long a peer is waited for that was idle when the server drained, in milliseconds: it has most likely read all. */
+/** How long a peer is waited for that was idle when it was ended, in milliseconds: it has most likely read all. */
 const lingerDrained = 5_000
 /** How much a peer may go on sending after our FIN, in bytes. */
 const lingerBytes = 16 * 1024 * 1024
@@ -95,6 +95,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #paused = false // the transport is
   #dirty = false
   #progress = 0
+  #stallsAt = 0
+  // Times of the wheel, see `Deadlines.ahead`.
+  readonly #beganAt: number
+  #movedAt: number // when bytes went either way
+  #partAt = 0 // when the frame began of which a part is there; 0 for none
   #discarded = 0
   #dropped = 0
   #releasing = false
@@ -120,6 +125,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.supervisor = supervisor
     this.#transport = transport
     this.#context = context
+    this.#beganAt = supervisor.deadlines.look()
+    this.#movedAt = this.#beganAt
     this.input = new Input(codec.decoder())
     this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
   }
@@ -130,6 +137,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     const { id, remoteAddress, localAddress } = this
     this.supervisor.emit?.({ _tag: "Opened", connection: id, remoteAddress, localAddress })
     this.#transport.attach(this)
+    this.#watch()
   }
 
   // ── State ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,7 +198,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any: none once it is ending. */
   decode(out: Array<In>, limit: number): boolean {
-    return this.#state === "Open" && this.input.decode(out, limit)
+    if (this.#state !== "Open" || !this.input.decode(out, limit)) return false
+    this.#partAt = this.input.length === 0 ? 0 : this.supervisor.deadlines.ahead
+    return true
   }
 
   /** Sends a reply, with the others of this turn. A reply that comes after the end is dropped. */
@@ -223,6 +233,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#mask &= ~bit
     if (this.#mask !== 0) return
     this.#driver.run()
+    // The rest of a frame could not come while it was not read.
+    if (this.#partAt !== 0) this.#partAt = this.input.length === 0 ? 0 : this.supervisor.deadlines.ahead
     if (this.#mask === 0) this.#resume()
   }
 
@@ -269,7 +281,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   bytes(chunk: Uint8Array): void {
     this.input.bytesReceived += chunk.length
     if (this.#state !== "Open") return this.#discard(chunk.length)
-    const { turn } = this.supervisor
+    const { turn, deadlines } = this.supervisor
+    this.#movedAt = deadlines.ahead
     turn.enter()
     try {
       this.input.append(chunk)
@@ -279,6 +292,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
         this.#transport.pause()
       }
       this.input.own()
+      if (this.input.length === 0) this.#partAt = 0
+      else if (this.#partAt === 0) this.#partAt = deadlines.ahead
     } finally {
       turn.leave()
     }
@@ -312,6 +327,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
         case "Lingering":
           if (this.#transport.sending === 0) return this.abort(this.reason!)
           return this.#watchWrites()
+        case "Open":
+          return this.#watch()
         default:
           return this.#watchWrites()
       }
@@ -333,7 +350,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** The one place that writes to the transport. */
   #write(): void {
     if (this.#state === "Ended") return
+    const { bytesSent } = this.#output
     const error = this.#output.write()
+    if (bytesSent !== this.#output.bytesSent) this.#movedAt = this.supervisor.deadlines.ahead
     if (error !== undefined) this.close(CloseReason.encodeFailed(error))
     const { unsent } = this.#output
     const { limits } = this.supervisor
@@ -345,17 +364,56 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     // Unpaused, the driver may have answered more, and begun to end.
     const left = this.#output.unsent
     if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()
-    else if (left > 0 && this.slot === 0) this.#watchWrites()
+    else if (left > 0 && (this.#state === "Open" ? this.#progress === 0 : this.slot === 0)) this.#watchWrites()
   }
 
+  /** Begins to watch that the peer takes something of what waits for it, or sees that it has not. */
   #watchWrites(): void {
     const waiting = this.#output.unsent + this.#transport.sending
-    if (waiting === 0) return
+    if (waiting === 0) {
+      this.#progress = 0
+      return
+    }
+    const { deadlines, bounds } = this.supervisor
     const progress = this.#output.bytesSent - this.#transport.sending
     // Not yet watched is never the same as watched without progress.
-    if (this.#progress === progress + 1) return this.abort(CloseReason.writeStalled)
-    this.#progress = progress + 1
-    this.supervisor.deadlines.arm(this, this.supervisor.bounds.writeStall)
+    if (this.#progress === progress + 1) {
+      if (deadlines.now >= this.#stallsAt) return this.abort(CloseReason.writeStalled)
+    } else {
+      this.#progress = progress + 1
+      this.#stallsAt = deadlines.look() + bounds.writeStall
+    }
+    deadlines.armBy(this, this.#stallsAt - deadlines.now)
+  }
+
+  /**
+   * Looks at all that an open connection may take too long for, and again when the next of it may be over. The peer is
+   * blamed for nothing while it is not read, nor while the service is busy.
+   */
+  #watch(): void {
+    const { deadlines, bounds } = this.supervisor
+    const { now } = deadlines
+    const waitsForPeer = this.#mask === 0 && this.#driver.idle
+    let next = Infinity
+    /** Whether a time is over; notes when it will be. */
+    const over = (since: number, bound: number, blames: boolean): boolean => {
+      if (bound === Infinity) return false
+      const due = blames ? since + bound : Math.max(since, now) + bound
+      if (now >= due) return true
+      if (due < next) next = due
+      return false
+    }
+    if (over(this.#beganAt, bounds.maxAge * (1 - spread(this.id)), true)) return this.close(CloseReason.maxAge)
+    if (this.input.framesReceived === 0 && over(this.#beganAt, bounds.firstFrame, waitsForPeer)) {
+      return this.close(CloseReason.firstFrameTimeout)
+    }
+    if (over(this.#partAt === 0 ? now : this.#partAt, bounds.frame, waitsForPeer && this.#partAt !== 0)) {
+      return this.close(CloseReason.frameTimeout)
+    }
+    const { unsent } = this.#output
+    if (over(this.#movedAt, bounds.idle, waitsForPeer && unsent === 0)) return this.close(CloseReason.idleTimeout)
+    if (next < Infinity) deadlines.armBy(this, next - now)
+    this.#watchWrites()
   }
 
   // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -395,7 +453,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #finishWriting(): void {
     this.#state = "Lingering"
     const { linger } = this.supervisor.bounds
-    this.supervisor.deadlines.arm(this, this.reason!._tag === "Drained" ? Math.min(linger, lingerDrained) : linger)
+    this.supervisor.deadlines.arm(this, impatient.has(this.reason!._tag) ? Math.min(linger, lingerDrained) : linger)
     this.#transport.shutdown()
   }
 
@@ -449,7 +507,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   }
 }
 
-const expected = new Set<string>(["PeerClosed", "LocalClosed", "Drained"])
+const expected = new Set<string>(["PeerClosed", "LocalClosed", "Drained", "IdleTimeout", "MaxAge"])
+
+/** Of whom no more is expected than that it finishes. */
+const impatient = new Set<string>(["Drained", "FirstFrameTimeout", "FrameTimeout", "IdleTimeout"])
+
+/** Up to a tenth, different for neighbouring ids (Knuth's multiplicative hashing), and the same each time. */
+const spread = (id: number): number => ((id * 2_654_435_761) >>> 0) / 2 ** 32 / 10
 
 const reasonOf = (end: TransportEnd): CloseReason.CloseReason => {
   switch (end._tag) {

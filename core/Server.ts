@@ -45,6 +45,14 @@ export interface DeadlineOptions {
   readonly linger?: Duration.Input
   /** In which a peer takes nothing of what is waiting for it; then reset. Default 30 s. */
   readonly writeStall?: Duration.Input
+  /** From the beginning of a connection to its first whole frame. Default: no bound. */
+  readonly firstFrame?: Duration.Input
+  /** From the first byte of a frame to its last; bytes in between give no more time. Default: no bound. */
+  readonly frame?: Duration.Input
+  /** In which nothing goes either way, while the service waits for the peer. Default 10 minutes. */
+  readonly idle?: Duration.Input
+  /** From the beginning of a connection to its end; up to a tenth less, so that not all end at once. Default: no bound. */
+  readonly maxAge?: Duration.Input
   /** For all connections to end when the server stops; then reset. Default 25 s. */
   readonly drain?: Duration.Input
 }
@@ -221,6 +229,10 @@ class Registry implements Supervisor {
       close: Duration.toMillis(deadlines?.close ?? "5 seconds"),
       linger: Duration.toMillis(deadlines?.linger ?? "30 seconds"),
       writeStall: Duration.toMillis(deadlines?.writeStall ?? "30 seconds"),
+      firstFrame: Duration.toMillis(deadlines?.firstFrame ?? Infinity),
+      frame: Duration.toMillis(deadlines?.frame ?? Infinity),
+      idle: Duration.toMillis(deadlines?.idle ?? "10 minutes"),
+      maxAge: Duration.toMillis(deadlines?.maxAge ?? Infinity),
     }
     this.#drainMillis = Duration.toMillis(deadlines?.drain ?? "25 seconds")
     this.emit = observers.length === 0 ? undefined : (event) => {

@@ -24,6 +24,14 @@ export interface Bounds {
   readonly linger: number
   /** In which a peer takes nothing of what is waiting for it. */
   readonly writeStall: number
+  /** From the connection's beginning to its first whole frame; Infinity for no bound, as all that follow. */
+  readonly firstFrame: number
+  /** From the first byte of a frame to its last. */
+  readonly frame: number
+  /** In which nothing goes either way, while the peer is waited for. */
+  readonly idle: number
+  /** From the connection's beginning to its end; up to a tenth less, so that not all end at once. */
+  readonly maxAge: number
 }
 
 /** A server, as its connections see it. */

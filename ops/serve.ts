@@ -19,6 +19,7 @@ export interface Options<E> {
   readonly address: Address
   /** Default: 10,000, or as many as the process has descriptors for. */
   readonly maxConnections?: number
+  readonly deadlines?: Server.DeadlineOptions
 }
 
 /** Serves until SIGINT or SIGTERM. The result is the exit code: 0, or 1 when the drain had to force a connection. */
@@ -35,6 +36,7 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
     const server = yield* Server.make({
       listeners: [{ address: options.address, service: options.service }],
       limits: { maxConnections },
+      deadlines: options.deadlines ?? {},
       observers: [Logs.observer(Effect.runForkWith(context))],
     })
     abort = () => server.abort()

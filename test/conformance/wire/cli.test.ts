@@ -72,6 +72,8 @@ const mistakes: ReadonlyArray<readonly [args: string, says: ReadonlyArray<string
   ["serve --port abc", ["--port", "abc", "number"]],
   ["serve --nothing", ["--nothing", "anyport --help"]],
   ["serve --max-connections 0", ["--max-connections", "at least 1"]],
+  ["serve --idle-timeout soon", ["--idle-timeout", "soon", "30s"]],
+  ["serve --idle-timeout 0s", ["--idle-timeout", "0s", "off"]],
   ["nothing", ["nothing", "anyport --help"]],
   ["serve nothing", ["nothing", "echo", "./nothing.ts"]],
   ["serve ./nothing.ts", ["./nothing.ts", "no file", join(root, "nothing.ts")]],
@@ -99,6 +101,22 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(lines.length - told.length).toBe(runtime === "deno" || process.platform !== "linux" ? 1 : 0)
     expect(told.map(({ message }) => message)).toEqual(["listening", "draining", "drained"])
     expect(lines.at(-1)).toMatchObject({ level: "info", served: 0, drained: 1, forced: 0, unsent: 0 })
+  })
+
+  it("2, 12: ends a peer that says nothing, and nobody who does, by --idle-timeout", async () => {
+    const child = anyport(runtime, ["serve", "--port", "0", "--idle-timeout", "1500ms"])
+    const port = await listening(child)
+    const [silent, talking] = [await connect(port), await connect(port)]
+    let answers = 0
+    while (silent.ending === undefined) {
+      expect(await talking.ask("still here")).toBe("echo: still here")
+      answers++
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    expect({ ending: silent.ending, many: answers > 5 }).toEqual({ ending: "fin", many: true })
+    silent.finish()
+    expect(await talking.ask("and here")).toBe("echo: and here")
+    expect(await logged(child, "closed")).toMatchObject({ reason: "idle_timeout" })
   })
 
   it("ends at SIGINT likewise, also without a connection", async () => {
