@@ -8,11 +8,11 @@ import * as CloseReason from "./CloseReason.ts"
 import type { Counters } from "./Event.ts"
 import { type Managed, Pause } from "./ManagedConnection.ts"
 
-/** A connection whose service sends frames of type `Out`. */
-export class Connection<in Out = never> {
-  readonly #engine: Managed<Out>
+/** What a connection tells of itself, to whomever it is shown. */
+export class ConnectionInfo {
+  readonly #engine: Managed<never>
 
-  constructor(engine: Managed<Out>) {
+  constructor(engine: Managed<never>) {
     this.#engine = engine
   }
 
@@ -48,6 +48,16 @@ export class Connection<in Out = never> {
   /** Open, with everything received handled and everything begun finished. */
   get idle(): boolean {
     return this.#engine.idle
+  }
+}
+
+/** A connection whose service sends frames of type `Out`. */
+export class Connection<in Out = never> extends ConnectionInfo {
+  readonly #engine: Managed<Out>
+
+  constructor(engine: Managed<Out>) {
+    super(engine)
+    this.#engine = engine
   }
 
   /**

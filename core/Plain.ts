@@ -8,10 +8,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { isTagged } from "effect/Predicate"
-import type { Address } from "./Address.ts"
 import * as CloseReason from "./CloseReason.ts"
 import type { FrameError } from "./Codec.ts"
-import type { Counters } from "./Event.ts"
+import { ConnectionInfo } from "./Connection.ts"
 import { type Managed, Pause } from "./ManagedConnection.ts"
 import { type Defect, noReply, type Reply } from "./Replies.ts"
 
@@ -53,43 +52,15 @@ export interface PlainOptions<Out, State> {
 }
 
 /** A connection as a plain handler sees it. */
-export class PlainConnection<in Out, out State = undefined> {
+export class PlainConnection<in Out, out State = undefined> extends ConnectionInfo {
   /** What `open` made. */
   readonly state: State
   readonly #engine: Managed<Out>
 
   constructor(engine: Managed<Out>, state: State) {
+    super(engine)
     this.#engine = engine
     this.state = state
-  }
-
-  /** Counts up from 1 in the order of acceptance, for each server. */
-  get id(): number {
-    return this.#engine.id
-  }
-
-  /** Undefined for an unnamed Unix peer, or one that was gone before it could be asked. */
-  get remoteAddress(): Address | undefined {
-    return this.#engine.remoteAddress
-  }
-
-  get localAddress(): Address | undefined {
-    return this.#engine.localAddress
-  }
-
-  /** Wall clock, milliseconds since the epoch. */
-  get openedAt(): number {
-    return this.#engine.openedAt
-  }
-
-  /** What it has moved so far. */
-  get counters(): Counters {
-    return this.#engine.counters
-  }
-
-  /** Bytes to be sent that the system has not yet taken. */
-  get unsent(): number {
-    return this.#engine.unsent
   }
 
   /**
