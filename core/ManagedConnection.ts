@@ -31,6 +31,7 @@ import type { Deadline } from "./Deadlines.ts"
 import type { Counters } from "./Event.ts"
 import { Input } from "./Input.ts"
 import { Output } from "./Output.ts"
+import { overdue } from "./Overdue.ts"
 import type { Receiver, Transport, TransportEnd } from "./Sockets.ts"
 import type { Supervisor } from "./Supervisor.ts"
 import type { Flushable } from "./Turn.ts"
@@ -51,7 +52,7 @@ export interface Driver {
 export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16, ended: 32 } as const
 
 /** How long a peer is waited for that was idle when it was ended, in milliseconds: it has most likely read all. */
-const lingerDrained = 5_000
+const lingerImpatient = 5_000
 /** How much a peer may go on sending after our FIN, in bytes. */
 const lingerBytes = 16 * 1024 * 1024
 
@@ -386,33 +387,24 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     deadlines.armBy(this, this.#stallsAt - deadlines.now)
   }
 
-  /**
-   * Looks at all that an open connection may take too long for, and again when the next of it may be over. The peer is
-   * blamed for nothing while it is not read, nor while the service is busy.
-   */
+  /** Ends it if it has taken too long for something, and looks again when it next may have. */
   #watch(): void {
     const { deadlines, bounds } = this.supervisor
-    const { now } = deadlines
-    const waitsForPeer = this.#mask === 0 && this.#driver.idle
-    let next = Infinity
-    /** Whether a time is over; notes when it will be. */
-    const over = (since: number, bound: number, blames: boolean): boolean => {
-      if (bound === Infinity) return false
-      const due = blames ? since + bound : Math.max(since, now) + bound
-      if (now >= due) return true
-      if (due < next) next = due
-      return false
-    }
-    if (over(this.#beganAt, bounds.maxAge * (1 - spread(this.id)), true)) return this.close(CloseReason.maxAge)
-    if (this.input.framesReceived === 0 && over(this.#beganAt, bounds.firstFrame, waitsForPeer)) {
-      return this.close(CloseReason.firstFrameTimeout)
-    }
-    if (over(this.#partAt === 0 ? now : this.#partAt, bounds.frame, waitsForPeer && this.#partAt !== 0)) {
-      return this.close(CloseReason.frameTimeout)
-    }
-    const { unsent } = this.#output
-    if (over(this.#movedAt, bounds.idle, waitsForPeer && unsent === 0)) return this.close(CloseReason.idleTimeout)
-    if (next < Infinity) deadlines.armBy(this, next - now)
+    const verdict = overdue(
+      {
+        id: this.id,
+        beganAt: this.#beganAt,
+        movedAt: this.#movedAt,
+        partAt: this.#partAt,
+        framesReceived: this.input.framesReceived,
+        waitsForPeer: this.#mask === 0 && this.#driver.idle,
+        sending: this.#output.unsent > 0,
+      },
+      bounds,
+      deadlines.now,
+    )
+    if (typeof verdict !== "number") return this.close(verdict)
+    if (verdict < Infinity) deadlines.armBy(this, verdict - deadlines.now)
     this.#watchWrites()
   }
 
@@ -453,7 +445,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #finishWriting(): void {
     this.#state = "Lingering"
     const { linger } = this.supervisor.bounds
-    this.supervisor.deadlines.arm(this, impatient.has(this.reason!._tag) ? Math.min(linger, lingerDrained) : linger)
+    this.supervisor.deadlines.arm(this, impatient.has(this.reason!._tag) ? Math.min(linger, lingerImpatient) : linger)
     this.#transport.shutdown()
   }
 
@@ -511,9 +503,6 @@ const expected = new Set<string>(["PeerClosed", "LocalClosed", "Drained", "IdleT
 
 /** Of whom no more is expected than that it finishes. */
 const impatient = new Set<string>(["Drained", "FirstFrameTimeout", "FrameTimeout", "IdleTimeout"])
-
-/** Up to a tenth, different for neighbouring ids (Knuth's multiplicative hashing), and the same each time. */
-const spread = (id: number): number => ((id * 2_654_435_761) >>> 0) / 2 ** 32 / 10
 
 const reasonOf = (end: TransportEnd): CloseReason.CloseReason => {
   switch (end._tag) {
