@@ -25,8 +25,6 @@ const runners: Record<Runtime, ReadonlyArray<string>> = {
     "--quiet",
     "--allow-net=127.0.0.1",
     "--allow-read",
-    "--allow-env",
-    "--allow-sys",
   ],
 }
 
@@ -45,6 +43,9 @@ export const serve = (runtime: Runtime, service: string): ReadonlyArray<string> 
 export interface Child {
   readonly pid: number
   readonly port: number
+  /** Its exit code, or the signal that killed it. */
+  readonly ended: Promise<number | string>
+  readonly signal: (signal: NodeJS.Signals) => void
   /** Kills it and waits for its end. */
   readonly stop: () => Promise<void>
 }
@@ -57,19 +58,19 @@ export const start = async (command: ReadonlyArray<string>, cpu?: number): Promi
   const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
   const child = spawn(pinned[0]!, pinned.slice(1), { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
   alive.add(child)
-  const ended = new Promise<void>((resolve) =>
-    child.on("error", () => resolve()).on("close", () => {
+  const ended = new Promise<number | string>((resolve) =>
+    child.on("error", (error) => resolve(error.message)).on("close", (code, signal) => {
       alive.delete(child)
-      resolve()
+      resolve(code ?? signal!)
     })
   )
-  const stop = (): Promise<void> => {
+  const stop = async (): Promise<void> => {
     child.kill("SIGKILL")
-    return ended
+    await ended
   }
   try {
     const port = await listening(child, command)
-    return { pid: child.pid!, port, stop }
+    return { pid: child.pid!, port, ended, signal: (signal) => void child.kill(signal), stop }
   } catch (error) {
     await stop()
     throw error

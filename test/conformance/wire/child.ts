@@ -1,16 +1,9 @@
 /** A program as a child process: what it writes, line by line, how it ends, and that it does not outlive the tests. */
 import { type ChildProcess, spawn } from "node:child_process"
 import process from "node:process"
-import { fileURLToPath } from "node:url"
+import { root, type Runtime, runtimes } from "../../../scripts/child.ts"
 
-/** A runtime's name. */
-export type Runtime = "node" | "bun" | "deno"
-
-/** All three. */
-export const runtimes: ReadonlyArray<Runtime> = ["node", "bun", "deno"]
-
-/** The repository's root. */
-export const root: string = fileURLToPath(new URL("../../..", import.meta.url))
+export { root, type Runtime, runtimes }
 
 /** How a program ended, and all that it wrote. */
 export interface End {
