@@ -95,11 +95,6 @@ export class Admission {
     else this.#counts.delete(key)
   }
 
-  /** How many connections the clients of this one's address have; 0 where they are not counted. */
-  count(client: Address.Address): number {
-    return this.#counts.get(Address.networkKey(client) ?? "") ?? 0
-  }
-
   #keyOf(client: Address.Address | undefined): string | undefined {
     if (this.#maxPerAddress === Infinity && this.#rates === undefined) return undefined
     return client === undefined ? undefined : Address.networkKey(client)

@@ -87,7 +87,7 @@ export interface Server {
   readonly state: "Serving" | "Draining" | "Stopped"
   /** Stops accepting, lets everything begun finish, ends all connections and says how it went. Done once. */
   readonly drain: Effect.Effect<DrainReport>
-  /** Resets every connection now. Synchronous, for the last moment of a process. */
+  /** Resets every connection now. Synchronous, for the last moment of a program. */
   abort(): void
 }
 
