@@ -9,7 +9,7 @@
  * ```
  */
 import { spawnSync } from "node:child_process"
-import { chmodSync, copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { bundle } from "../cli/bundle.ts"
 import { root } from "./child.ts"
@@ -32,22 +32,12 @@ const published = (manifest: typeof source): unknown => {
   return { ...rest, bin: Object.fromEntries(commands), exports: Object.fromEntries(entries) }
 }
 
-/** Lets declarations import each other by what the modules are called now: tsc rewrites imports in .js only. */
-const rewriteDeclarations = (): void => {
-  for (const name of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
-    if (!name.endsWith(".d.ts")) continue
-    const text = readFileSync(join(folder, name), "utf8")
-    writeFileSync(join(folder, name), text.replace(/(\bfrom |\bimport\()"(\.[^"]*)\.ts"/g, '$1"$2.js"'))
-  }
-}
-
 rmSync(output, { recursive: true, force: true })
 const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json", "--outDir", folder], {
   cwd: root,
   stdio: ["ignore", "inherit", "inherit"],
 })
 if (status !== 0) process.exit(1)
-rewriteDeclarations()
 writeFileSync(join(folder, "package.json"), `${JSON.stringify(published(source), null, 2)}\n`)
 for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) copyFileSync(join(root, name), join(folder, name))
 chmodSync(join(folder, compiled(source.bin.anyport, ".js")), 0o755)
