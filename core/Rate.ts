@@ -31,6 +31,20 @@ export const take = (rate: Rate, state: number, now: number): number | undefined
 
 const tolerance = 1e-6
 
+/** How many whole ones a bucket has at a time. */
+export const available = (rate: Rate, state: number, now: number): number =>
+  Math.max(0, Math.floor((recovery(rate) - Math.max(state - now, 0) + tolerance) * rate.perSecond / 1_000))
+
+/** Takes so many, whether they are there or not: the new state of a bucket. What was not there is owed. */
+export const spend = (rate: Rate, state: number, now: number, amount: number): number =>
+  Math.max(state, now) + amount * 1_000 / rate.perSecond
+
+/** Milliseconds until there is one to take; 0 when there is. */
+export const wait = (rate: Rate, state: number, now: number): number => {
+  const missing = state - now + 1_000 / rate.perSecond - recovery(rate)
+  return missing > tolerance ? missing : 0
+}
+
 /** The buckets of many keys, of which only those that are not full are kept. */
 export class Rates {
   readonly rate: Rate
