@@ -76,5 +76,5 @@ const report = (name: string, cause: Cause.Cause<unknown>): number => {
   if (!(error instanceof Error)) return say(String(error), 1)
   const { _tag, errors } = error as Error & { readonly _tag?: string; readonly errors?: ReadonlyArray<Error> } // tagged, if one of ours
   if (_tag === "ShowHelp") return errors?.[0] === undefined ? 0 : say(`${errors[0].message} (see ${name} --help)`, 2)
-  return say(error.message, _tag === "UsageError" || _tag === "ListenError" ? 2 : 1)
+  return say(error.message, _tag === "UsageError" || _tag === "ListenError" || _tag === "SettingsError" ? 2 : 1)
 }

@@ -8,9 +8,12 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type Address, tcp, unix } from "../core/Address.ts"
+import type { Preset, Tunables } from "../core/Options.ts"
 import type { Service } from "../core/Service.ts"
 import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
+
+const presets: ReadonlyArray<Preset> = ["local", "internal", "behind-proxy", "internet", "edge"]
 
 /** The flags that say where to listen and how much to let in. */
 export const listening = {
@@ -33,6 +36,19 @@ export const listening = {
   maxConnections: Flag.Int("max-connections").pipe(
     Flag.filter((count) => count >= 1, (count) => `Expected at least 1, got ${count}`),
     Flag.withDescription("Connections at once; more are refused (default 10000, less where descriptors are fewer)"),
+    Flag.optional,
+  ),
+  preset: Flag.Literals("preset", presets).pipe(
+    Flag.withDescription(
+      "Limits and deadlines that fit together (default: local on a loopback or a Unix socket, else internet)",
+    ),
+    Flag.optional,
+  ),
+  proxyFrom: Flag.String("proxy-from").pipe(
+    Flag.withMetavar("networks"),
+    Flag.withDescription(
+      "Clients come by proxies of these networks (10.0.0.0/8,…, or unix), which send a PROXY header; nobody else may enter",
+    ),
     Flag.optional,
   ),
   idleTimeout: Flag.String("idle-timeout").pipe(
@@ -79,18 +95,24 @@ export const serveWith = Effect.fnUntraced(function* <E>(
   const [{ serve }, { layer }, Logs] = yield* Effect.promise(() =>
     Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
-  const maxConnections = Option.getOrUndefined(input.maxConnections)
-  const idle = Option.getOrUndefined(Option.map(input.idleTimeout, Duration.parse))
-  const program = serve({
-    service: yield* service,
-    address,
-    ...(maxConnections === undefined ? {} : { maxConnections }),
-    deadlines: idle === undefined ? {} : { idle },
-  })
+  const program = serve({ service: yield* service, address, settings: settingsOf(input) })
   exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
 })
 
+/** What the flags say, and nothing of what they leave to the preset. */
+const settingsOf = ({ maxConnections, idleTimeout, preset, proxyFrom }: Listening): Tunables => {
+  const idle = Option.getOrUndefined(Option.map(idleTimeout, Duration.parse))
+  return {
+    ...(Option.isNone(preset) ? {} : { preset: preset.value }),
+    ...(Option.isNone(maxConnections) ? {} : { limits: { maxConnections: maxConnections.value } }),
+    ...(idle === undefined ? {} : { deadlines: { idle } }),
+    ...(Option.isNone(proxyFrom) ? {} : { proxy: { trusted: proxyFrom.value.split(",").map((text) => text.trim()) } }),
+  }
+}
+
 interface Listening extends Where {
+  readonly preset: Option.Option<Preset>
+  readonly proxyFrom: Option.Option<string>
   readonly maxConnections: Option.Option<number>
   readonly idleTimeout: Option.Option<string>
 }

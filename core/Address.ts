@@ -89,3 +89,7 @@ const groups = (text: string): Array<string> =>
   text === ""
     ? []
     : text.split(":").flatMap((group) => group.includes(".") ? ["0", "0"] : [parseInt(group, 16).toString(16)])
+
+/** Whether only this machine can connect to it: a loopback, or a Unix socket. */
+export const isLocal = (address: Address): boolean =>
+  address._tag === "Unix" || /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(address.host)

@@ -6,8 +6,8 @@
  */
 import type { Cause } from "effect/Cause"
 import { hasProperty } from "effect/Predicate"
-import type { RefusalLimit } from "./Admission.ts"
 import type { FrameError } from "./Codec.ts"
+import type { RefusalLimit } from "./Event.ts"
 
 const TypeId = "~anyport/CloseReason"
 
@@ -47,8 +47,22 @@ export interface WriteStalled extends Reason<"WriteStalled"> {}
 export interface FirstFrameTimeout extends Reason<"FirstFrameTimeout"> {}
 /** The peer began a frame and did not finish it during `deadlines.frame`. */
 export interface FrameTimeout extends Reason<"FrameTimeout"> {}
-/** Nothing went either way during `deadlines.idle`, while the service waited for the peer. */
-export interface IdleTimeout extends Reason<"IdleTimeout"> {}
+/** Nothing went either way, or one way, during this deadline, while the service waited for the peer. */
+export interface IdleTimeout extends Reason<"IdleTimeout"> {
+  readonly deadline: "idle" | "readIdle" | "writeIdle"
+}
+/** The peer sent a frame, or took what was waiting for it, more slowly than `limits.minRate`. */
+export interface TooSlow extends Reason<"TooSlow"> {}
+/** Nothing came from the peer in `heartbeat.missed` intervals, or for so long that `heartbeat.loseAt` was reached. */
+export interface HeartbeatLost extends Reason<"HeartbeatLost"> {}
+/** A message of a class that disconnects found more than `limits.outboxHigh` bytes unsent. */
+export interface OutboxFull extends Reason<"OutboxFull"> {}
+/** The peer, or its address, sent more than a rate allows, and `limits.overRate` is `close`. */
+export interface RateExceeded extends Reason<"RateExceeded"> {}
+/** The process could not keep up, by this setting, and this was the least important connection. */
+export interface Overloaded extends Reason<"Overloaded"> {
+  readonly limit: "memory" | "lag"
+}
 /** It was open for `deadlines.maxAge`. */
 export interface MaxAge extends Reason<"MaxAge"> {}
 /** Somebody asked the server to end it. */
@@ -80,6 +94,11 @@ export type CloseReason =
   | FirstFrameTimeout
   | FrameTimeout
   | IdleTimeout
+  | TooSlow
+  | HeartbeatLost
+  | OutboxFull
+  | RateExceeded
+  | Overloaded
   | MaxAge
   | Kicked
   | Drained
@@ -94,11 +113,20 @@ export const handlerTimeout: HandlerTimeout = { [TypeId]: true, _tag: "HandlerTi
 export const writeStalled: WriteStalled = { [TypeId]: true, _tag: "WriteStalled" }
 export const firstFrameTimeout: FirstFrameTimeout = { [TypeId]: true, _tag: "FirstFrameTimeout" }
 export const frameTimeout: FrameTimeout = { [TypeId]: true, _tag: "FrameTimeout" }
-export const idleTimeout: IdleTimeout = { [TypeId]: true, _tag: "IdleTimeout" }
+export const tooSlow: TooSlow = { [TypeId]: true, _tag: "TooSlow" }
+export const heartbeatLost: HeartbeatLost = { [TypeId]: true, _tag: "HeartbeatLost" }
+export const outboxFull: OutboxFull = { [TypeId]: true, _tag: "OutboxFull" }
+export const rateExceeded: RateExceeded = { [TypeId]: true, _tag: "RateExceeded" }
 export const maxAge: MaxAge = { [TypeId]: true, _tag: "MaxAge" }
 export const kicked: Kicked = { [TypeId]: true, _tag: "Kicked" }
 export const drained: Drained = { [TypeId]: true, _tag: "Drained" }
 export const drainTimeout: DrainTimeout = { [TypeId]: true, _tag: "DrainTimeout" }
+export const idleTimeout = (deadline: IdleTimeout["deadline"]): IdleTimeout => ({
+  [TypeId]: true,
+  _tag: "IdleTimeout",
+  deadline,
+})
+export const overloaded = (limit: Overloaded["limit"]): Overloaded => ({ [TypeId]: true, _tag: "Overloaded", limit })
 export const handlerFailed = (id: string, cause: Cause<unknown>): HandlerFailed => ({
   [TypeId]: true,
   _tag: "HandlerFailed",
@@ -135,4 +163,35 @@ export const describe = (reason: CloseReason): string | undefined => {
     default:
       return undefined
   }
+}
+
+/** The setting by which a policy ended it, as it is written in the options; undefined when no setting did. */
+export const setting = (reason: CloseReason): string | undefined => {
+  switch (reason._tag) {
+    case "IdleTimeout":
+      return `deadlines.${reason.deadline}`
+    case "Refused":
+      return reason.limit === "draining" ? undefined : settingOf(reason.limit)
+    case "Overloaded":
+      return reason.limit === "memory" ? "limits.memory" : "overload.lag"
+    default:
+      return settings[reason._tag]
+  }
+}
+
+/** The setting of a limit at which somebody was refused. */
+export const settingOf = (limit: RefusalLimit): string =>
+  limit.includes(".") || limit === "admit" || limit === "draining" ? limit : `limits.${limit}`
+
+const settings: Partial<Record<CloseReason["_tag"], string>> = {
+  WriteStalled: "deadlines.writeStall",
+  FirstFrameTimeout: "deadlines.firstFrame",
+  FrameTimeout: "deadlines.frame",
+  MaxAge: "deadlines.maxAge",
+  TooSlow: "limits.minRate",
+  HeartbeatLost: "heartbeat.missed",
+  OutboxFull: "limits.outboxHigh",
+  RateExceeded: "limits.overRate",
+  DrainTimeout: "deadlines.drain",
+  HandlerTimeout: "timeout",
 }

@@ -28,7 +28,8 @@ import * as Limits from "./codecs/Limits.ts"
  * Turns unread bytes into frames. One decoder serves one connection and may keep state between calls.
  *
  * - `decode` appends at most `limit` (≥ 1) frames to `out` and consumes exactly their bytes; what is left stays in
- *   `input`, so that a change of codec takes it along. No frame appended means that more bytes are needed. Frames do not
+ *   `input`, so that a change of codec takes it along. No frame appended means that more bytes are needed; bytes
+ *   consumed without one count as the beginning of the next, for `deadlines.frame`. Frames do not
  *   lie in the memory of `input`; byte frames found in one call may share theirs (`frame.buffer` is not the frame).
  * - `end` is called once, when the peer has finished writing and `decode` has nothing more to give. It may append a last
  *   frame; bytes that it leaves unread are a truncated frame.

@@ -1,15 +1,25 @@
 /**
  * A connection as a handler sees it and a server lists it. The engine behind it is ManagedConnection's.
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Address } from "./Address.ts"
 import * as CloseReason from "./CloseReason.ts"
+import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
 import type { Counters } from "./Event.ts"
 import { type Managed, Pause } from "./ManagedConnection.ts"
+import type { SendOptions } from "./MessageClass.ts"
+
+/** The engine behind a connection. For the Server. */
+export let engineOf: (connection: ConnectionInfo) => Managed<never>
 
 /** What a connection tells of itself, to whomever it is shown. */
 export class ConnectionInfo {
+  static {
+    engineOf = (connection) => connection.#engine
+  }
+
   readonly #engine: Managed<never>
 
   constructor(engine: Managed<never>) {
@@ -21,13 +31,22 @@ export class ConnectionInfo {
     return this.#engine.id
   }
 
-  /** Undefined for an unnamed Unix peer, or one that was gone before it could be asked. */
+  /**
+   * The client, also behind a proxy that says for whom it connects. Undefined for an unnamed Unix peer, or one that was
+   * gone before it could be asked.
+   */
   get remoteAddress(): Address | undefined {
     return this.#engine.remoteAddress
   }
 
+  /** What the client connected to: behind a proxy, the proxy's address. */
   get localAddress(): Address | undefined {
     return this.#engine.localAddress
+  }
+
+  /** What the proxy said, where one is required to. */
+  get proxyHeader(): ProxyHeader | undefined {
+    return this.#engine.proxyHeader
   }
 
   /** Wall clock, milliseconds since the epoch. */
@@ -43,6 +62,38 @@ export class ConnectionInfo {
   /** Bytes to be sent that the transport has not yet taken. */
   get unsent(): number {
     return this.#engine.unsent
+  }
+
+  /** Bytes that it holds in memory: received and not handled, or not sent. */
+  get held(): number {
+    return this.#engine.held
+  }
+
+  /**
+   * How unlikely it is that the peer is alive: 1 is one in ten, 2 one in a hundred, as regular as it was so far. Undefined
+   * where the service has no heartbeat.
+   */
+  get suspicion(): number | undefined {
+    return this.#engine.suspicion
+  }
+
+  /** Milliseconds from the last ping to its answer. Undefined before the first, or without a heartbeat. */
+  get roundTrip(): number | undefined {
+    return this.#engine.roundTrip
+  }
+
+  /** When the process cannot keep up, connections with the lowest importance end first. Default 0. */
+  get importance(): number {
+    return this.#engine.importance
+  }
+
+  set importance(value: number) {
+    this.#engine.importance = value
+  }
+
+  /** Asks the peer for a sign of life so often instead of in `heartbeat.interval`, from now on. */
+  heartbeatEvery(interval: Duration.Input): void {
+    this.#engine.heartbeatEvery(Duration.toMillis(interval))
   }
 
   /** Open, with everything received handled and everything begun finished. */
@@ -61,13 +112,15 @@ export class Connection<in Out = never> extends ConnectionInfo {
   }
 
   /**
-   * Sends a frame that is not a reply. Waits while more than `limits.outboxHigh` bytes are unsent. Fails with the reason
-   * when the connection is over, with `EncodeFailed` when the codec cannot write the frame.
+   * Sends a frame that is not a reply. Waits while more than `limits.outboxHigh` bytes are unsent, unless its class says
+   * what becomes of it then. Fails with the reason when the connection is over, with `EncodeFailed` when the codec cannot
+   * write the frame.
    */
-  send(frame: Out): Effect.Effect<void, CloseReason.CloseReason> {
+  send(frame: Out, options?: SendOptions): Effect.Effect<void, CloseReason.CloseReason> {
     return Effect.suspend(() => {
-      const failure = this.#engine.send(frame)
+      const failure = this.#engine.send(frame, options)
       if (failure !== undefined) return Exit.fail(failure)
+      if (options?.class !== undefined && options.class.full !== "wait") return Exit.void
       return this.#engine.isPaused(Pause.outbox) ? this.#engine.drained : Exit.void
     })
   }
@@ -86,8 +139,8 @@ export class Connection<in Out = never> extends ConnectionInfo {
   }
 
   /** {@link send} at once and without waiting: returns why it could not. The caller minds `unsent`. */
-  sendUnsafe(frame: Out): CloseReason.CloseReason | undefined {
-    return this.#engine.send(frame)
+  sendUnsafe(frame: Out, options?: SendOptions): CloseReason.CloseReason | undefined {
+    return this.#engine.send(frame, options)
   }
 
   /** {@link close} at once. */

@@ -32,12 +32,15 @@ export class Deadlines {
    * happened is late by half a second at most, and never early. A whole number, so that writing it allocates nothing.
    */
   ahead = longestSleep
+  /** How late the last sleep ended, in milliseconds: the event loop had something else to do. */
+  lag = 0
   readonly #clock: Clock.Clock
   readonly #fork: (effect: Effect.Effect<void>) => Fiber<void>
   readonly #slots = new Map<number, Set<Deadline>>()
   #lastLook: bigint
   #fiber: Fiber<void> | undefined
   #wakesAt = Infinity
+  #sleepsUntil = 0n
   #passed = 0 // the last slot that was looked into
 
   constructor(context: Context.Context<never>) {
@@ -92,9 +95,11 @@ export class Deadlines {
     const sleeping = this.#fiber
     this.#fiber = undefined
     sleeping?.interruptUnsafe()
+    const millis = Math.max(0, Math.min(slot * slotMillis - this.now, longestSleep))
+    this.#sleepsUntil = this.#lastLook + BigInt(Math.ceil(millis * 1e6))
     this.#fiber = this.#fork(
       Effect.flatMap(
-        Effect.sleep(Math.max(0, Math.min(slot * slotMillis - this.now, longestSleep))),
+        Effect.sleep(millis),
         () => Effect.sync(() => this.#tick()),
       ),
     )
@@ -104,6 +109,7 @@ export class Deadlines {
     this.#fiber = undefined
     this.#wakesAt = Infinity
     this.look()
+    this.lag = Math.max(0, Number(this.#lastLook - this.#sleepsUntil) / 1e6)
     const current = Math.floor(this.now / slotMillis)
     const due: Array<Deadline> = []
     while (this.#passed < current) {

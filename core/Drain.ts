@@ -17,13 +17,17 @@ const napsPerLook = 5
 /** What a drain needs of a server's registry. */
 export interface Draining {
   readonly connections: ReadonlyMap<number, Connection>
-  /** Waits until there are no connections. */
+  /** Places taken: by connections, and by those who are about to become one. */
+  places(): number
+  /** Waits until all places are free. */
   readonly empty: Effect.Effect<void>
+  /** Ends everybody at once. */
+  abort(): void
 }
 
 /** Ends all connections within `timeout` milliseconds, those that are left by a reset; waits `patience` for these. */
 export const drain = Effect.fnUntraced(function* (
-  { connections, empty }: Draining,
+  { connections, places, empty, abort }: Draining,
   timeout: number,
   patience: number,
 ): Effect.fn.Return<void> {
@@ -38,11 +42,11 @@ export const drain = Effect.fnUntraced(function* (
   const clock = yield* Clock.Clock
   const start = clock.monotonicTimeNanosUnsafe()
   let left = timeout
-  for (let naps = 0; connections.size > 0 && left > 0; naps++) {
+  for (let naps = 0; places() > 0 && left > 0; naps++) {
     if (naps % napsPerLook === 0) look()
     yield* Effect.timeoutOption(empty, Math.min(napMillis, left))
     left = timeout - Number((clock.monotonicTimeNanosUnsafe() - start) / 1_000n) / 1_000
   }
-  for (const connection of connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
+  abort()
   yield* Effect.timeoutOption(empty, patience)
 })

@@ -6,17 +6,34 @@
  */
 import type { Cause } from "effect/Cause"
 import type { Address } from "./Address.ts"
-import type { RefusalLimit } from "./Admission.ts"
+import type { AdmissionLimit } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
+import type { FrameError } from "./Codec.ts"
+import type { Load } from "./Overload.ts"
 import type { AcceptFailure } from "./Sockets.ts"
 
-/** What a connection has moved so far. Bytes are those of the stream; frames are those that a handler saw or sent. */
+/** What a connection has moved so far. Bytes are those of the stream; frames are those that came whole or were encoded. */
 export interface Counters {
   readonly bytesReceived: number
   readonly bytesSent: number
   readonly framesReceived: number
   readonly framesSent: number
+  /** Messages that their class gave up because the peer read too slowly. */
+  readonly framesDropped: number
 }
+
+/** Why somebody was not let in: the name of the setting, or that the server drains. */
+export type RefusalLimit =
+  | AdmissionLimit
+  | "maxConnections"
+  | "listener.maxConnections"
+  | "proxy.trusted"
+  | "proxy.timeout"
+  | "proxy.header"
+  | "overload.lag"
+  | "memory"
+  | "admit"
+  | "draining"
 
 /** Something that happened. `connection` is the id of the connection it happened to. */
 export type Event =
@@ -31,7 +48,11 @@ export type Event =
     readonly _tag: "Refused"
     readonly remoteAddress: Address | undefined
     readonly limit: RefusalLimit
+    /** What is wrong with the header, where `limit` is `proxy.header`. */
+    readonly error?: FrameError
   }
+  /** Somebody connected where a PROXY header is required and left without a byte, as health checks do. */
+  | { readonly _tag: "Probed"; readonly remoteAddress: Address | undefined }
   | {
     readonly _tag: "Closed"
     readonly connection: number
@@ -52,8 +73,34 @@ export type Event =
     readonly id: string
     readonly cause: Cause<unknown>
   }
+  | {
+    readonly _tag: "Suspected"
+    readonly connection: number
+    readonly remoteAddress: Address | undefined
+    /** How unlikely it is that the peer is alive: see `heartbeat.suspectAt`. */
+    readonly level: number
+    /** Milliseconds since something came from it. */
+    readonly silence: number
+  }
+  /** An alarm: so much of a limit is in use. */
+  | {
+    readonly _tag: "LimitCrossed"
+    readonly limit: "maxConnections" | "memory" | "maxInFlight"
+    readonly value: number
+    readonly threshold: number
+  }
+  /** The process keeps up again, lets nobody in, or ends connections. `lag`: how late the loop was, in milliseconds. */
+  | { readonly _tag: "LoadChanged"; readonly load: Load; readonly lag: number }
+  /** A setting that is likely not what is wanted. Emitted once for each. */
+  | { readonly _tag: "Advised"; readonly setting: string; readonly message: string }
+  /** The settings were changed. */
+  | { readonly _tag: "Updated" }
   | { readonly _tag: "Draining"; readonly connections: number }
   | { readonly _tag: "Drained"; readonly report: DrainReport }
+
+/** Whether a connection was a probe: it ended without having sent a byte, and the peer ended it. */
+export const isProbe = ({ reason, counters }: Extract<Event, { _tag: "Closed" }>): boolean =>
+  counters.bytesReceived === 0 && (reason._tag === "PeerClosed" || reason._tag === "PeerReset")
 
 /** How a drain went. `served + drained + forced` are the connections that were open when it began. */
 export interface DrainReport {

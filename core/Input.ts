@@ -5,7 +5,7 @@
  */
 import { ByteBuffer } from "./ByteBuffer.ts"
 import * as CloseReason from "./CloseReason.ts"
-import { type Decoder, type FrameError, invalidFrame } from "./Codec.ts"
+import { type Decoder, type FrameError, frameTooLarge, invalidFrame } from "./Codec.ts"
 
 /** What one connection receives. */
 export class Input<In> {
@@ -51,8 +51,11 @@ export class Input<In> {
     this.#unread.clear()
   }
 
-  /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any. */
-  decode(out: Array<In>, limit: number): boolean {
+  /**
+   * Appends at most `limit` frames to `out`, which is empty, and returns whether there were any. More than `maxFrame`
+   * unread bytes that are no frame are an error.
+   */
+  decode(out: Array<In>, limit: number, maxFrame: number): boolean {
     if (this.end !== undefined) return false
     const unread = this.#unread
     let error: FrameError | undefined
@@ -61,6 +64,9 @@ export class Input<In> {
       if (this.#fin && error === undefined && out.length === 0) {
         error = this.#decoder.end(unread, out)
         this.end = unread.length > 0 ? CloseReason.truncatedFrame(unread.length) : CloseReason.peerClosed
+      }
+      if (unread.length > maxFrame && error === undefined && out.length === 0) {
+        error = frameTooLarge(unread.length, maxFrame)
       }
     } catch (defect) {
       error = invalidFrame(`Decoder threw: ${String(defect)}`)

@@ -25,15 +25,21 @@ import * as Exit from "effect/Exit"
 import type { Fiber } from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { Address } from "./Address.ts"
+import type { Holder } from "./Budget.ts"
 import * as CloseReason from "./CloseReason.ts"
-import type { Codec } from "./Codec.ts"
+import { type Codec, invalidFrame } from "./Codec.ts"
+import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
 import type { Deadline } from "./Deadlines.ts"
 import type { Counters } from "./Event.ts"
+import { type Heartbeat, Pulse } from "./Heartbeat.ts"
 import { Input } from "./Input.ts"
+import { Lanes, type MessageClass, type SendOptions } from "./MessageClass.ts"
 import { Output } from "./Output.ts"
 import { overdue } from "./Overdue.ts"
 import type { Receiver, Transport, TransportEnd } from "./Sockets.ts"
-import type { Supervisor } from "./Supervisor.ts"
+import { Stall } from "./Stall.ts"
+import type { Arrival, Supervisor } from "./Supervisor.ts"
+import type { Throttle } from "./Throttle.ts"
 import type { Flushable } from "./Turn.ts"
 
 /** What a service does with the frames of one connection. */
@@ -49,7 +55,17 @@ export interface Driver {
 }
 
 /** Reasons not to read, as bits of one mask. */
-export const Pause = { outbox: 1, concurrency: 2, turn: 4, opening: 8, input: 16, ended: 32 } as const
+export const Pause = {
+  outbox: 1,
+  concurrency: 2,
+  turn: 4,
+  opening: 8,
+  input: 16,
+  ended: 32,
+  rate: 64,
+  memory: 128,
+  inFlight: 256,
+} as const
 
 /** How long a peer is waited for that was idle when it was ended, in milliseconds: it has most likely read all. */
 const lingerImpatient = 5_000
@@ -62,25 +78,36 @@ export interface Managed<in Out> {
   readonly openedAt: number
   readonly remoteAddress: Address | undefined
   readonly localAddress: Address | undefined
+  readonly proxyHeader: ProxyHeader | undefined
+  readonly reason: CloseReason.CloseReason | undefined
   readonly counters: Counters
   readonly unsent: number
+  readonly held: number
   readonly idle: boolean
+  readonly suspicion: number | undefined
+  readonly roundTrip: number | undefined
+  importance: number
+  heartbeatEvery(millis: number | undefined): void
   readonly draining: Effect.Effect<void>
   readonly drained: Effect.Effect<void, CloseReason.CloseReason>
   readonly over: Effect.Effect<CloseReason.CloseReason>
-  send(frame: Out): CloseReason.CloseReason | undefined
+  send(frame: Out, options?: SendOptions): CloseReason.CloseReason | undefined
   isPaused(bit: number): boolean
   close(reason: CloseReason.CloseReason): void
   abort(reason: CloseReason.CloseReason): void
+  look(): void
 }
 
 /** The engine of one connection. */
-export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadline, Flushable {
+export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadline, Flushable, Holder {
   readonly id: number
   readonly openedAt: number
   readonly remoteAddress: Address | undefined
   readonly localAddress: Address | undefined
+  readonly proxyHeader: ProxyHeader | undefined
   readonly supervisor: Supervisor
+  /** The least important ones end first when the process cannot keep up. */
+  importance = 0
   /** What it receives. Drivers decode through {@link decode}, which knows whether they may. */
   readonly input: Input<In>
   /** Why it is ending, once it is. */
@@ -95,12 +122,18 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #mask = 0
   #paused = false // the transport is
   #dirty = false
-  #progress = 0
-  #stallsAt = 0
+  #held = 0 // as the budget knows it
   // Times of the wheel, see `Deadlines.ahead`.
   readonly #beganAt: number
-  #movedAt: number // when bytes went either way
+  #receivedAt: number
+  #sentAt: number
   #partAt = 0 // when the frame began of which a part is there; 0 for none
+  // What most connections never need.
+  readonly #heartbeat: Heartbeat<In, Out> | undefined
+  readonly #pulse: Pulse | undefined
+  #throttle: Throttle | undefined
+  #stall: Stall | undefined
+  #lanes: Lanes<Out> | undefined
   #discarded = 0
   #dropped = 0
   #releasing = false
@@ -113,13 +146,14 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #watchers: Array<() => void> | undefined
 
   constructor(
-    id: number,
-    transport: Transport,
+    { id, transport, proxyHeader }: Arrival,
     codec: Codec<In, Out>,
+    heartbeat: Heartbeat<In, Out> | undefined,
     context: Context.Context<never>,
     supervisor: Supervisor,
   ) {
     this.id = id
+    this.proxyHeader = proxyHeader
     this.openedAt = supervisor.now()
     this.remoteAddress = transport.remoteAddress
     this.localAddress = transport.localAddress
@@ -127,7 +161,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#transport = transport
     this.#context = context
     this.#beganAt = supervisor.deadlines.look()
-    this.#movedAt = this.#beganAt
+    this.#receivedAt = this.#beganAt
+    this.#sentAt = this.#beganAt
+    this.#throttle = supervisor.throttle(transport.remoteAddress)
+    this.#heartbeat = heartbeat
+    this.#pulse = heartbeat === undefined ? undefined : new Pulse(supervisor.settings.heartbeat, this.#beganAt)
     this.input = new Input(codec.decoder())
     this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
   }
@@ -146,12 +184,27 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   get counters(): Counters {
     const { bytesReceived, framesReceived } = this.input
     const { bytesSent, framesSent } = this.#output
-    return { bytesReceived, bytesSent, framesReceived, framesSent }
+    return { bytesReceived, bytesSent, framesReceived, framesSent, framesDropped: this.#lanes?.dropped ?? 0 }
   }
 
   /** Bytes to be sent that the transport has not taken. */
   get unsent(): number {
     return this.#output.unsent + this.#dropped
+  }
+
+  /** Bytes in memory: what was received and is not handled, and what is not sent. */
+  get held(): number {
+    return this.input.length + this.#output.unsent
+  }
+
+  /** How unlikely it is that the peer is alive; undefined without a heartbeat. */
+  get suspicion(): number | undefined {
+    return this.#pulse?.level(this.supervisor.deadlines.look(), this.#heardAt)
+  }
+
+  /** Milliseconds from the last ping to its answer. */
+  get roundTrip(): number | undefined {
+    return this.#pulse?.roundTrip
   }
 
   /** Whether frames may be handled. */
@@ -199,9 +252,18 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any: none once it is ending. */
   decode(out: Array<In>, limit: number): boolean {
-    if (this.#state !== "Open" || !this.input.decode(out, limit)) return false
-    this.#partAt = this.input.length === 0 ? 0 : this.supervisor.deadlines.ahead
-    return true
+    const { deadlines, settings } = this.supervisor
+    while (this.#state === "Open") {
+      const allowed = this.#throttle === undefined ? limit : this.#allowed(limit, out)
+      if (allowed === 0 || !this.input.decode(out, allowed, settings.limits.maxFrame)) return false
+      if (this.#throttle !== undefined && settings.limits.rates !== undefined) {
+        this.#throttle.takeFrames(settings.limits.rates, deadlines.now, out.length)
+      }
+      this.#partAt = this.input.length === 0 ? 0 : deadlines.ahead
+      if (this.#heartbeat?.isPong !== undefined) this.#takePongs(out, this.#heartbeat.isPong)
+      if (out.length > 0) return true
+    }
+    return false
   }
 
   /** Sends a reply, with the others of this turn. A reply that comes after the end is dropped. */
@@ -212,13 +274,20 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (enough) this.#write()
   }
 
-  /** Sends a frame at the end of this turn. Returns why it could not; the connection stays as it is then. */
-  send(frame: Out): CloseReason.CloseReason | undefined {
+  /**
+   * Sends a frame at the end of this turn, or does with it what its class says. Returns why it could not; the connection
+   * stays as it is then, unless the class ends it.
+   */
+  send(frame: Out, options?: SendOptions): CloseReason.CloseReason | undefined {
     if (this.#state !== "Open" && this.#state !== "Closing") return this.reason!
+    const kind = options?.class
+    if (kind !== undefined && kind.full !== "wait" && this.isPaused(Pause.outbox)) {
+      return this.#sendLater(frame, kind, options?.key)
+    }
     if (this.#output.staged) this.#write()
     const error = this.#output.enqueue(frame)
     // A sender that never pauses has to meet the mark before the turn ends.
-    if (this.#output.unsent > this.supervisor.limits.outboxHigh) this.#write()
+    if (this.#output.unsent > this.supervisor.settings.limits.outboxHigh) this.#write()
     else if (!this.#dirty) this.#touch()
     return error === undefined ? undefined : CloseReason.encodeFailed(error)
   }
@@ -256,7 +325,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state !== "Open") return
     this.#begin("Closing", reason)
     this.input.clear()
-    this.supervisor.deadlines.arm(this, this.supervisor.bounds.close)
+    this.#account()
+    this.supervisor.deadlines.arm(this, this.supervisor.settings.deadlines.close)
     this.#resume() // to discard what still comes
     this.#driver.finish()
   }
@@ -277,24 +347,41 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     Effect.runForkWith(this.#context)(Scope.close(this.#scope, exit)).addObserver(() => this.#afterRelease())
   }
 
-  // ── Receiver, Deadline, Flushable ────────────────────────────────────────────────────────────────────────────────
+  /** The settings were changed: what was armed may be too late. */
+  look(): void {
+    this.#throttle ??= this.supervisor.throttle(this.remoteAddress)
+    if (this.#state === "Open") this.#inTurn(() => this.#watch())
+  }
+
+  /** Another interval of the heartbeat than the server's; undefined for that again. */
+  heartbeatEvery(millis: number | undefined): void {
+    if (this.#pulse === undefined || this.#state !== "Open") return
+    this.#pulse.own = millis
+    this.#inTurn(() => this.#watch())
+  }
+
+  // ── Receiver, Deadline, Flushable, Holder ────────────────────────────────────────────────────────────────────────
 
   bytes(chunk: Uint8Array): void {
     this.input.bytesReceived += chunk.length
     if (this.#state !== "Open") return this.#discard(chunk.length)
     const { turn, deadlines } = this.supervisor
-    this.#movedAt = deadlines.ahead
+    this.#receivedAt = deadlines.ahead
     turn.enter()
     try {
+      const { framesReceived } = this.input
       this.input.append(chunk)
+      if (this.#throttle !== undefined) this.#takeBytes(this.#throttle, chunk.length)
       if (this.#mask === 0) this.#driver.run()
       else if (!this.#paused) {
         this.#paused = true
         this.#transport.pause()
       }
       this.input.own()
-      if (this.input.length === 0) this.#partAt = 0
+      // What was consumed without a frame is a part of one as well.
+      if (this.input.length === 0 && this.input.framesReceived > framesReceived) this.#partAt = 0
       else if (this.#partAt === 0) this.#partAt = deadlines.ahead
+      this.#account()
     } finally {
       turn.leave()
     }
@@ -341,6 +428,14 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#write()
   }
 
+  hold(): void {
+    this.pause(Pause.memory)
+  }
+
+  letGo(): void {
+    this.#inTurn(() => this.unpause(Pause.memory))
+  }
+
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #touch(): void {
@@ -351,61 +446,187 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** The one place that writes to the transport. */
   #write(): void {
     if (this.#state === "Ended") return
+    const { outboxHigh, outboxLow } = this.supervisor.settings.limits
     const { bytesSent } = this.#output
-    const error = this.#output.write()
-    if (bytesSent !== this.#output.bytesSent) this.#movedAt = this.supervisor.deadlines.ahead
-    if (error !== undefined) this.close(CloseReason.encodeFailed(error))
+    do {
+      const error = this.#output.write()
+      if (error !== undefined) this.close(CloseReason.encodeFailed(error))
+    } while (this.#output.unsent <= outboxLow && this.#takeKept())
+    if (bytesSent !== this.#output.bytesSent) this.#sentAt = this.supervisor.deadlines.ahead
     const { unsent } = this.#output
-    const { limits } = this.supervisor
-    if (unsent > limits.outboxHigh) this.pause(Pause.outbox)
-    else if (unsent <= limits.outboxLow && this.isPaused(Pause.outbox)) {
+    if (unsent > outboxHigh) this.pause(Pause.outbox)
+    else if (unsent <= outboxLow && this.isPaused(Pause.outbox)) {
       this.unpause(Pause.outbox)
       this.#wake()
     }
+    this.#account()
     // Unpaused, the driver may have answered more, and begun to end.
     const left = this.#output.unsent
     if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()
-    else if (left > 0 && (this.#state === "Open" ? this.#progress === 0 : this.slot === 0)) this.#watchWrites()
+    else if (left > 0 && (this.#state === "Open" ? this.#stall?.watching !== true : this.slot === 0)) {
+      this.#watchWrites()
+    }
+  }
+
+  /** What becomes of a frame while more is unsent than there should be. */
+  #sendLater(frame: Out, kind: MessageClass, key: unknown): CloseReason.CloseReason | undefined {
+    const lanes = this.#lanes ??= new Lanes()
+    switch (kind.full) {
+      case "disconnect":
+        this.abort(CloseReason.outboxFull)
+        return this.reason
+      case "drop-newest":
+        lanes.dropped++
+        return undefined
+      default:
+        lanes.keep(frame, kind, key)
+        return undefined
+    }
+  }
+
+  /** Queues frames that were kept, as many as there is room for. Whether there was one. */
+  #takeKept(): boolean {
+    let next = this.#lanes?.take()
+    if (next === undefined) return false
+    const { outboxHigh } = this.supervisor.settings.limits
+    for (; next !== undefined; next = this.#output.unsent > outboxHigh ? undefined : this.#lanes!.take()) {
+      const error = this.#output.enqueue(next.frame)
+      if (error !== undefined) this.close(CloseReason.encodeFailed(error))
+    }
+    return true
+  }
+
+  // ── Watching ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Tells the budget what is held. */
+  #account(): void {
+    const { held } = this
+    if (held === this.#held) return
+    const before = this.#held
+    this.#held = held
+    this.supervisor.budget.change(this, before, held)
   }
 
   /** Begins to watch that the peer takes something of what waits for it, or sees that it has not. */
   #watchWrites(): void {
-    const waiting = this.#output.unsent + this.#transport.sending
-    if (waiting === 0) {
-      this.#progress = 0
-      return
-    }
-    const { deadlines, bounds } = this.supervisor
-    const progress = this.#output.bytesSent - this.#transport.sending
-    // Not yet watched is never the same as watched without progress.
-    if (this.#progress === progress + 1) {
-      if (deadlines.now >= this.#stallsAt) return this.abort(CloseReason.writeStalled)
-    } else {
-      this.#progress = progress + 1
-      this.#stallsAt = deadlines.look() + bounds.writeStall
-    }
-    deadlines.armBy(this, this.#stallsAt - deadlines.now)
+    const { sending } = this.#transport
+    const waiting = this.#output.unsent + sending
+    if (waiting === 0) return this.#stall?.rest()
+    const { deadlines, settings } = this.supervisor
+    const stall = this.#stall ??= new Stall()
+    const taken = this.#output.bytesSent - sending
+    const verdict = stall.look(taken, waiting, deadlines.look(), settings.deadlines, settings.limits)
+    if (typeof verdict !== "number") return this.abort(verdict)
+    if (verdict < Infinity) deadlines.armBy(this, verdict - deadlines.now)
   }
 
   /** Ends it if it has taken too long for something, and looks again when it next may have. */
   #watch(): void {
-    const { deadlines, bounds } = this.supervisor
+    const { deadlines, settings } = this.supervisor
+    if (this.isPaused(Pause.rate)) {
+      this.#waitForRate()
+      if (this.#state !== "Open") return
+    }
     const verdict = overdue(
       {
         id: this.id,
         beganAt: this.#beganAt,
-        movedAt: this.#movedAt,
+        receivedAt: this.#receivedAt,
+        sentAt: this.#sentAt,
         partAt: this.#partAt,
+        part: this.input.length,
         framesReceived: this.input.framesReceived,
         waitsForPeer: this.#mask === 0 && this.#driver.idle,
         sending: this.#output.unsent > 0,
       },
-      bounds,
+      settings.deadlines,
+      settings.limits,
       deadlines.now,
     )
     if (typeof verdict !== "number") return this.close(verdict)
     if (verdict < Infinity) deadlines.armBy(this, verdict - deadlines.now)
-    this.#watchWrites()
+    if (this.#pulse !== undefined) this.#beat(this.#pulse)
+    if (this.#state === "Open") this.#watchWrites()
+  }
+
+  /** When something came from the peer; a peer that is not read is not silent. */
+  get #heardAt(): number {
+    return this.#mask === 0 ? this.#receivedAt : Math.max(this.#receivedAt, this.supervisor.deadlines.now)
+  }
+
+  #beat(pulse: Pulse): void {
+    const { deadlines, settings, emit } = this.supervisor
+    const { id, remoteAddress } = this
+    const heardAt = this.#heardAt
+    const { lost, ping, suspected, next } = pulse.look(deadlines.now, heardAt, settings.heartbeat)
+    if (suspected !== undefined) {
+      const silence = Math.max(0, deadlines.now - heardAt)
+      emit?.({ _tag: "Suspected", connection: id, remoteAddress, level: suspected, silence })
+    }
+    // Nobody takes what waits: there is nothing to flush.
+    if (lost) {
+      return this.unsent + this.#transport.sending > 0
+        ? this.abort(CloseReason.heartbeatLost)
+        : this.close(CloseReason.heartbeatLost)
+    }
+    if (ping && !this.isPaused(Pause.outbox)) this.#ping()
+    if (next < Infinity && this.#state === "Open") deadlines.armBy(this, next - deadlines.now)
+  }
+
+  #ping(): void {
+    const make = this.#heartbeat?.ping
+    if (make === undefined) return
+    try {
+      const failure = this.send(make())
+      if (failure !== undefined) this.close(failure)
+    } catch (defect) {
+      this.close(CloseReason.encodeFailed(invalidFrame(`The heartbeat's ping threw: ${String(defect)}`)))
+    }
+  }
+
+  /** Takes the answers to pings out of what was received. */
+  #takePongs(frames: Array<In>, isPong: (frame: In) => boolean): void {
+    let kept = 0
+    for (const frame of frames) {
+      if (isPong(frame)) this.#pulse!.answered(this.supervisor.deadlines.look())
+      else frames[kept++] = frame
+    }
+    frames.length = kept
+  }
+
+  /** How many frames the rates allow now, up to a limit. When none, reading waits or the connection ends. */
+  #allowed(limit: number, out: Array<In>): number {
+    const { rates, overRate, maxFrame } = this.supervisor.settings.limits
+    if (rates === undefined || !this.input.readable) return limit
+    const allowed = Math.min(limit, this.#throttle!.frames(rates, this.supervisor.deadlines.look()))
+    if (allowed > 0) return allowed
+    if (overRate === "wait") this.#waitForRate()
+    else if (this.input.decode(out, 1, maxFrame)) {
+      out.length = 0
+      this.close(CloseReason.rateExceeded)
+    }
+    return 0
+  }
+
+  #takeBytes(throttle: Throttle, count: number): void {
+    const { rates, overRate } = this.supervisor.settings.limits
+    if (rates === undefined) return
+    const now = this.supervisor.deadlines.look()
+    throttle.takeBytes(rates, now, count)
+    if (throttle.byteWait(rates, now) === 0) return
+    if (overRate === "wait") this.#waitForRate()
+    else this.close(CloseReason.rateExceeded)
+  }
+
+  /** Does not read until the rates allow more. */
+  #waitForRate(): void {
+    const { deadlines, settings: { limits: { rates } } } = this.supervisor
+    const now = deadlines.look()
+    const throttle = this.#throttle!
+    const wait = rates === undefined ? 0 : Math.max(throttle.frameWait(rates, now), throttle.byteWait(rates, now))
+    if (wait === 0) return this.unpause(Pause.rate)
+    this.pause(Pause.rate)
+    deadlines.armBy(this, wait)
   }
 
   // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -421,7 +642,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#begin("Ended", reason)
     this.supervisor.deadlines.disarm(this)
     this.#dropped = this.#output.drop()
+    this.#lanes?.clear()
     this.input.clear()
+    this.#account()
     this.#driver.interrupt()
     this.#wake()
   }
@@ -438,13 +661,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state !== "Closing") return
     this.#state = "Flushing"
     this.supervisor.deadlines.disarm(this)
-    this.#progress = 0
+    this.#stall?.rest()
     if (!this.#dirty) this.#touch()
   }
 
   #finishWriting(): void {
     this.#state = "Lingering"
-    const { linger } = this.supervisor.bounds
+    const { linger } = this.supervisor.settings.deadlines
     this.supervisor.deadlines.arm(this, impatient.has(this.reason!._tag) ? Math.min(linger, lingerImpatient) : linger)
     this.#transport.shutdown()
   }
@@ -482,6 +705,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       duration: supervisor.now() - this.openedAt,
       unsent,
     })
+    supervisor.budget.forget(this)
+    this.#throttle?.release()
     supervisor.forget(id, reason, unsent)
     const watchers = this.#watchers
     this.#watchers = undefined
@@ -502,7 +727,15 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 const expected = new Set<string>(["PeerClosed", "LocalClosed", "Drained", "IdleTimeout", "MaxAge"])
 
 /** Of whom no more is expected than that it finishes. */
-const impatient = new Set<string>(["Drained", "FirstFrameTimeout", "FrameTimeout", "IdleTimeout"])
+const impatient = new Set<string>([
+  "Drained",
+  "FirstFrameTimeout",
+  "FrameTimeout",
+  "IdleTimeout",
+  "TooSlow",
+  "HeartbeatLost",
+  "RateExceeded",
+])
 
 const reasonOf = (end: TransportEnd): CloseReason.CloseReason => {
   switch (end._tag) {

@@ -11,7 +11,9 @@ import { isTagged } from "effect/Predicate"
 import * as CloseReason from "./CloseReason.ts"
 import type { FrameError } from "./Codec.ts"
 import { ConnectionInfo } from "./Connection.ts"
+import type { Heartbeat } from "./Heartbeat.ts"
 import { type Managed, Pause } from "./ManagedConnection.ts"
+import type { SendOptions } from "./MessageClass.ts"
 import { type Defect, noReply, type Reply } from "./Replies.ts"
 
 /** What a plain handler answers: a {@link Reply}, or nothing at all. */
@@ -24,7 +26,7 @@ export type PlainHandler<In, Out, State> = (
 ) => PlainReply<Out> | Promise<PlainReply<Out>>
 
 /** Options of `Service.plain`. */
-export interface PlainOptions<Out, State> {
+export interface PlainOptions<Out, State, In = never> {
   /** How many requests of one connection are handled at once. Default 1. */
   readonly concurrency?: number
   /** Replies leave in the order of their requests, or as they are completed. Default `request`. */
@@ -34,6 +36,10 @@ export interface PlainOptions<Out, State> {
    * be interrupted: what it gives later is dropped. Default: no bound.
    */
   readonly timeout?: Duration.Input
+  /** Signs of life. Default: none are wanted. */
+  readonly heartbeat?: Heartbeat<In, Out>
+  /** How much of `limits.maxInFlight` a request takes, above 0. Default 1. */
+  readonly weight?: (frame: In) => number
   /**
    * Makes `connection.state` before the first frame of a connection. Where it takes the connection, write the
    * parameter's type out, or TypeScript reads the handler first.
@@ -65,16 +71,17 @@ export class PlainConnection<in Out, out State = undefined> extends ConnectionIn
 
   /**
    * Sends a frame that is not a reply, at any time. Whoever awaits it sends no faster than the peer reads: it resolves
-   * once no more than `limits.outboxHigh` bytes are unsent, with false when the connection is over. Never rejects. A
-   * frame that the codec cannot write ends the connection as `EncodeFailed`.
+   * once no more than `limits.outboxHigh` bytes are unsent, with false when the connection is over. What `options.class`
+   * says becomes of the frame while more is unsent; then it resolves at once. Never rejects. A frame that the codec cannot write ends the connection as `EncodeFailed`.
    */
-  send(frame: Out): Promise<boolean> {
-    const failure = this.#engine.send(frame)
+  send(frame: Out, options?: SendOptions): Promise<boolean> {
+    const failure = this.#engine.send(frame, options)
     if (failure !== undefined) {
       this.#engine.close(failure)
       return Promise.resolve(false)
     }
-    if (!this.#engine.isPaused(Pause.outbox)) return Promise.resolve(true)
+    const waits = options?.class === undefined || options.class.full === "wait"
+    if (!waits || !this.#engine.isPaused(Pause.outbox)) return Promise.resolve(true)
     return Effect.runPromise(Effect.match(this.#engine.drained, { onSuccess: () => true, onFailure: () => false }))
   }
 

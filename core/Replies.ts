@@ -68,6 +68,8 @@ export interface Responder<In, Out, Face> {
   readonly ordered: boolean
   /** Milliseconds; undefined for no bound. */
   readonly timeout: number | undefined
+  /** How much of `limits.maxInFlight` a request takes. */
+  readonly weight: ((frame: In) => number) | undefined
 }
 
 /** Frames of one connection that are handled in one turn before the others have theirs; likewise bytes. */
@@ -85,6 +87,9 @@ export class ReplyDriver<In, Out, Face> implements Driver {
   #frames: Array<In> | undefined
   #next = 0
   #failures = 0
+  // Room among all requests of the server: taken for the next one, and how to stop waiting for it.
+  #room = 0
+  #leaveLine: (() => void) | undefined
   #opening: Fiber<Face, unknown> | undefined
   #handling = false
   #finishing = false
@@ -130,7 +135,11 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     this.#frames = undefined
     while (connection.running) {
       if (next < frames.length) {
-        this.#begin(frames[next++]!)
+        const frame = frames[next]!
+        if (connection.supervisor.inFlight.bounded && !this.#takeRoom(frame)) break
+        next++
+        this.#begin(frame)
+        if (this.#room > 0) this.#giveRoom(this.#takenRoom())
         continue
       }
       if (!connection.input.readable) break
@@ -157,6 +166,9 @@ export class ReplyDriver<In, Out, Face> implements Driver {
   finish(): void {
     this.#finishing = true
     this.#frames = undefined
+    this.#leaveLine?.()
+    this.#leaveLine = undefined
+    if (this.#room > 0 && !this.#handling) this.#giveRoom(this.#takenRoom())
     this.#releaseIfIdle()
     this.#opening?.interruptUnsafe()
   }
@@ -164,6 +176,45 @@ export class ReplyDriver<In, Out, Face> implements Driver {
   interrupt(): void {
     this.finish()
     for (const slot of [...this.#slots]) slot.fiber?.interruptUnsafe()
+  }
+
+  /** Takes room for a request; when there is none, waits in line for it without reading on. */
+  #takeRoom(frame: In): boolean {
+    if (this.#room > 0) return true
+    const { inFlight, deadlines, turn } = this.#connection.supervisor
+    const weight = this.#weigh(frame)
+    if (inFlight.take(weight)) {
+      this.#room = weight
+      return true
+    }
+    this.#connection.pause(Pause.inFlight)
+    this.#leaveLine = inFlight.wait(weight, deadlines.look(), () => {
+      this.#leaveLine = undefined
+      this.#room = weight
+      // Whoever gave the room has something else to finish first.
+      turn.next(() => this.#connection.unpause(Pause.inFlight))
+    })
+    return false
+  }
+
+  #weigh(frame: In): number {
+    try {
+      const weight = this.#responder.weight?.(frame) ?? 1
+      return weight > 0 && weight < Infinity ? weight : 1
+    } catch {
+      return 1 // what is wrong with the frame is the handler's to say
+    }
+  }
+
+  #takenRoom(): number {
+    const room = this.#room
+    this.#room = 0
+    return room
+  }
+
+  #giveRoom(weight: number): void {
+    const { inFlight, deadlines } = this.#connection.supervisor
+    inFlight.give(weight, deadlines.look())
   }
 
   #begin(frame: In): void {
@@ -194,6 +245,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     const { timeout } = this.#responder
     const slot = new Slot<Out>()
     slot.fiber = fiber
+    const room = this.#takenRoom()
     this.#push(slot)
     if (timeout !== undefined) {
       slot.onExpire = () => {
@@ -206,6 +258,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       this.#connection.supervisor.deadlines.disarm(slot)
       slot.fiber = undefined
       slot.exit = exit
+      if (room > 0) this.#giveRoom(room)
       this.#collect(slot)
     })
   }

@@ -15,15 +15,16 @@ import { hasProperty } from "effect/Predicate"
 import type { Scope } from "effect/Scope"
 import type { Codec, FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
+import type { Heartbeat } from "./Heartbeat.ts"
 import { type Managed, ManagedConnection } from "./ManagedConnection.ts"
 import * as Plain from "./Plain.ts"
 import { type Defect, InvalidInput, last, noReply, replies, type Reply, ReplyDriver, Unavailable } from "./Replies.ts"
 import { Session, SessionDriver } from "./Session.ts"
-import type { Transport } from "./Sockets.ts"
-import type { Supervisor } from "./Supervisor.ts"
+import type { MessageClass, SendOptions } from "./MessageClass.ts"
+import type { Arrival, Supervisor } from "./Supervisor.ts"
 
 export { Connection, InvalidInput, last, noReply, replies, Session, Unavailable }
-export type { Defect, Reply }
+export type { Defect, Heartbeat, MessageClass, Reply, SendOptions }
 export type { PlainConnection, PlainHandler, PlainOptions, PlainReply } from "./Plain.ts"
 
 const TypeId = "~anyport/Service"
@@ -46,13 +47,17 @@ export class Responding<in Out, out State = undefined> extends Connection<Out> {
 }
 
 /** Options of {@link respond}. */
-export interface RespondOptions<Out, State, E, R> {
+export interface RespondOptions<In, Out, State, E, R> {
   /** How many requests of one connection are handled at once. Default 1. */
   readonly concurrency?: number
   /** Replies leave in the order of their requests, or as they are completed. Default `request`. */
   readonly order?: "request" | "completion"
   /** For one request; then the connection ends as `HandlerTimeout`. Default: no bound. */
   readonly timeout?: Duration.Input
+  /** Signs of life. Default: none are wanted. */
+  readonly heartbeat?: Heartbeat<In, Out>
+  /** How much of `limits.maxInFlight` a request takes, above 0. Default 1. */
+  readonly weight?: (frame: In) => number
   /**
    * Makes the state of a connection before its first frame. What it acquires is released when the connection ends.
    * Where it takes the connection, write the parameter's type out, or TypeScript reads the handler first.
@@ -73,7 +78,7 @@ export interface RespondOptions<Out, State, E, R> {
 export const respond = <In, Out, E = never, R = never, State = undefined>(
   codec: Codec<In, Out>,
   handler: (frame: In, connection: Responding<Out, State>) => Effect.Effect<Reply<Out>, E, R>,
-  options: RespondOptions<Out, State, E, R> = {},
+  options: RespondOptions<In, Out, State, E, R> = {},
 ): Service<Exclude<R, Scope>> => {
   checkConcurrency(options)
   return { [TypeId]: { _tag: "Respond", codec, handler, options } }
@@ -90,7 +95,7 @@ export const respond = <In, Out, E = never, R = never, State = undefined>(
 export const plain = <In, Out, State = undefined>(
   codec: Codec<In, Out>,
   handler: Plain.PlainHandler<In, Out, State>,
-  options: Plain.PlainOptions<Out, State> = {},
+  options: Plain.PlainOptions<Out, State, In> = {},
 ): Service => {
   checkConcurrency(options)
   const { open, onError, ...rest } = options
@@ -114,6 +119,12 @@ const checkConcurrency = ({ concurrency = 1 }: { readonly concurrency?: number }
   }
 }
 
+/** Options of {@link session}. */
+export interface SessionOptions<In, Out> {
+  /** Signs of life. Default: none are wanted. */
+  readonly heartbeat?: Heartbeat<In, Out>
+}
+
 /**
  * A full-duplex service: one Effect for the life of a connection. When it returns, the connection is flushed and ends as
  * `LocalClosed` (`PeerClosed` when the peer had finished first); failing with a CloseReason means that reason, failing
@@ -122,7 +133,8 @@ const checkConcurrency = ({ concurrency = 1 }: { readonly concurrency?: number }
 export const session = <In, Out, E = never, R = never>(
   codec: Codec<In, Out>,
   run: (connection: Session<In, Out>) => Effect.Effect<void, E, R>,
-): Service<Exclude<R, Scope>> => ({ [TypeId]: { _tag: "Session", codec, run } })
+  options: SessionOptions<In, Out> = {},
+): Service<Exclude<R, Scope>> => ({ [TypeId]: { _tag: "Session", codec, run, options } })
 
 /** Gives a service what its handlers need: acquired once before the server listens, released after the last connection. */
 export const provide = <R, E, ROut, E2, R2>(
@@ -144,6 +156,8 @@ type Definition =
       readonly concurrency?: number
       readonly order?: "request" | "completion"
       readonly timeout?: Duration.Input
+      readonly heartbeat?: Heartbeat<never, unknown>
+      readonly weight?: (frame: never) => number
       readonly open?: (connection: never) => Effect.Effect<unknown, unknown, unknown>
       readonly onError?: (error: never, connection: never) => unknown
     }
@@ -154,6 +168,7 @@ type Definition =
     readonly _tag: "Session"
     readonly codec: Codec<unknown, never>
     readonly run: (connection: never) => Effect.Effect<void, unknown, unknown>
+    readonly options?: { readonly heartbeat?: Heartbeat<never, unknown> }
   }
   | {
     readonly _tag: "Provided"
@@ -162,7 +177,7 @@ type Definition =
   }
 
 /** Starts a connection of one service on a transport. */
-export type Start = (id: number, transport: Transport, supervisor: Supervisor) => Connection
+export type Start = (arrival: Arrival, supervisor: Supervisor) => Connection
 
 /**
  * Acquires what a service was provided with, for the current scope, and returns how its connections are started. For
@@ -210,11 +225,13 @@ const startResponding = (
     concurrency: options.concurrency ?? 1,
     ordered: options.order !== "completion",
     timeout: options.timeout === undefined ? undefined : Duration.toMillis(options.timeout),
+    weight: options.weight as ((frame: unknown) => number) | undefined, // likewise
   }
+  const heartbeat = options.heartbeat as Heartbeat<unknown, never> | undefined // likewise
   const open = options.open as Opener | undefined // likewise
   const Face = plain ? Plain.PlainConnection<never, unknown> : Responding<never, unknown>
-  return (id, transport, supervisor) => {
-    const engine = new ManagedConnection(id, transport, codec, context, supervisor)
+  return (arrival, supervisor) => {
+    const engine = new ManagedConnection(arrival, codec, heartbeat, context, supervisor)
     const face = new Face(engine, undefined)
     const driver = new ReplyDriver<unknown, never, Face>(engine, responder, face)
     engine.start(driver)
@@ -227,12 +244,13 @@ const startResponding = (
 }
 
 const startSession = (
-  { codec, run }: Extract<Definition, { _tag: "Session" }>,
+  { codec, run, options }: Extract<Definition, { _tag: "Session" }>,
   context: Context.Context<never>,
 ): Start => {
   const runner = run as Runner // its frames come from this codec, its needs from this context
-  return (id, transport, supervisor) => {
-    const engine = new ManagedConnection(id, transport, codec, context, supervisor)
+  const heartbeat = options?.heartbeat as Heartbeat<unknown, never> | undefined // likewise
+  return (arrival, supervisor) => {
+    const engine = new ManagedConnection(arrival, codec, heartbeat, context, supervisor)
     const driver = new SessionDriver(engine)
     const connection = new Session(engine, driver)
     engine.start(driver)

@@ -132,7 +132,9 @@ export class SessionDriver<In> implements Driver {
 
   readonly #input: Effect.Effect<void> = Effect.callback((resume) => {
     const wake = (): void => resume(Exit.void)
-    this.#waiters.push(wake)
+    // An empty array that is pushed to makes room for many.
+    if (this.#waiters.length === 0) this.#waiters = [wake]
+    else this.#waiters.push(wake)
     return Effect.sync(() => {
       this.#waiters = this.#waiters.filter((waiter) => waiter !== wake)
     })

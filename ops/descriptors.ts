@@ -40,10 +40,24 @@ export const unreadable = (): string =>
     ? "there is no /proc here"
     : "Deno shows /proc only to whom every permission is granted: read, write, net, env, sys, run, ffi and import"
 
-/** As many connections as are wanted, or as many as the descriptor limit carries where it is known. */
-export const affordable = (wanted: number): number => {
+/** Sockets that clients may have at once: connections, and those being refused. */
+export interface Places {
+  readonly maxConnections: number
+  readonly maxRefusing: number
+}
+
+/**
+ * As many places as are wanted, or as many as the limit carries beside what is open already, where it is known. `sockets`
+ * of those that are open are clients' (they are counted again); `queue` more may be held for clients that wait.
+ */
+export const affordable = (wanted: Places, { sockets = 0, queue = 0 } = {}): Places => {
   const descriptors = read()
-  return descriptors === undefined ? wanted : Math.min(wanted, capacity(descriptors))
+  if (descriptors === undefined) return wanted
+  const open = descriptors.open - sockets + queue
+  const maxConnections = Math.min(wanted.maxConnections, capacity({ ...descriptors, open }))
+  // Half of the reserve is for whoever is being refused, and all that connections leave.
+  const left = Math.max(0, descriptors.limit - open - maxConnections - reserve / 2)
+  return { maxConnections, maxRefusing: Math.min(wanted.maxRefusing, left) }
 }
 
 /** How many connections the limit can carry beside what is open already; at least 1. */

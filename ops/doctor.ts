@@ -11,7 +11,7 @@ import { readFileSync } from "node:fs"
 import { release } from "node:os"
 import process from "node:process"
 import * as Address from "../core/Address.ts"
-import { defaultLimits } from "../core/Server.ts"
+import { presets } from "../core/Server.ts"
 import { type Listener, type ListenError, Sockets } from "../core/Sockets.ts"
 import * as Descriptors from "./descriptors.ts"
 import * as Permissions from "./permissions.ts"
@@ -153,7 +153,7 @@ const reusePort = Effect.flatMap(Sockets, ({ capabilities }) => {
 
 const descriptors = (): Check => {
   const name = "descriptors"
-  const wanted = defaultLimits.maxConnections
+  const wanted = presets.local.limits.maxConnections
   const found = Descriptors.read()
   if (found === undefined) {
     return {

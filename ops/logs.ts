@@ -9,10 +9,11 @@ import type { Layer } from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type { LogLevel } from "effect/LogLevel"
 import * as References from "effect/References"
+import { performance } from "node:perf_hooks"
 import process from "node:process"
 import * as Address from "../core/Address.ts"
 import * as CloseReason from "../core/CloseReason.ts"
-import type { Event, Observer } from "../core/Event.ts"
+import { type Event, isProbe, type Observer } from "../core/Event.ts"
 
 /** Writes the program's log to stderr: readable in a terminal, else JSON with `time`, `level`, `message` and fields. */
 export const layer = (): Layer<never> => {
@@ -29,16 +30,36 @@ export const layer = (): Layer<never> => {
   ])
 }
 
+/** How events become lines. */
+export interface Options {
+  /** The lowest level that becomes a line. Default: the logger decides. */
+  readonly from?: Line["level"]
+  /** More fields of the line that says that it listens. */
+  readonly listening?: Record<string, unknown>
+}
+
 /**
- * Turns events into log lines by `run`, which carries the logger. Connections that come and end by themselves: debug.
- * `from` is the lowest level that becomes a line; by default the logger decides.
+ * Turns events into log lines by `run`, which carries the logger. Connections that come and end by themselves: debug;
+ * those that a policy ended, with the setting: info. Probes: none. Refusals at one limit: a line at once, and then one in
+ * ten seconds with how many there were.
  */
-export const observer =
-  (run: (effect: Effect.Effect<void>) => void, from: Line["level"] = "Debug"): Observer => (event) => {
-    const line = lineOf(event)
-    if (severity[line.level] < severity[from]) return
-    run(Effect.annotateLogs(Effect.logWithLevel(line.level)(line.message), line.fields))
+export const observer = (
+  run: (effect: Effect.Effect<void>) => void,
+  { from = "Debug", listening = {} }: Options = {},
+): Observer => {
+  const write = ({ level, message, fields }: Line): void => {
+    if (severity[level] < severity[from]) return
+    run(Effect.annotateLogs(Effect.logWithLevel(level)(message), fields))
   }
+  const refusals = new Refusals(write)
+  return (event) => {
+    if (event._tag === "Refused") return refusals.add(event)
+    if (event._tag === "Draining") refusals.flush()
+    const line = lineOf(event)
+    if (line === undefined) return
+    write(event._tag === "Listening" ? { ...line, fields: { ...line.fields, ...listening } } : line)
+  }
+}
 
 const severity = { Debug: 0, Info: 1, Warn: 2, Error: 3 }
 
@@ -48,17 +69,68 @@ interface Line {
   readonly fields: Record<string, unknown>
 }
 
-const lineOf = (event: Event): Line => {
+const quietMillis = 10_000
+
+/** Refusals by limit: an attack is not to fill the disk as well. */
+class Refusals {
+  readonly #write: (line: Line) => void
+  readonly #held = new Map<string, { until: number; count: number; last: Refused }>()
+
+  constructor(write: (line: Line) => void) {
+    this.#write = write
+  }
+
+  add(event: Refused): void {
+    const now = performance.now()
+    const held = this.#held.get(event.limit)
+    if (held !== undefined && now < held.until) {
+      held.count++
+      held.last = event
+      return
+    }
+    if (held !== undefined) this.#say(held)
+    this.#held.set(event.limit, { until: now + quietMillis, count: 0, last: event })
+    this.#write(refused(event, {}))
+  }
+
+  /** Says of all that were held back how many they are. */
+  flush(): void {
+    for (const held of this.#held.values()) this.#say(held)
+    this.#held.clear()
+  }
+
+  #say({ count, last }: { readonly count: number; readonly last: Refused }): void {
+    if (count > 0) this.#write(refused(last, { more: count }))
+  }
+}
+
+type Refused = Extract<Event, { _tag: "Refused" }>
+
+const refused = (event: Refused, fields: Record<string, unknown>): Line => ({
+  level: "Warn",
+  message: "refused",
+  fields: {
+    peer: peer(event),
+    limit: CloseReason.settingOf(event.limit),
+    ...(event.error === undefined ? {} : { detail: event.error.message }),
+    ...fields,
+  },
+})
+
+const lineOf = (event: Exclude<Event, Refused>): Line | undefined => {
   switch (event._tag) {
     case "Listening":
       return { level: "Info", message: "listening", fields: { address: Address.format(event.address) } }
     case "Opened":
       return { level: "Debug", message: "opened", fields: { connection: event.connection, peer: peer(event) } }
-    case "Refused":
-      return { level: "Warn", message: "refused", fields: { peer: peer(event), limit: event.limit } }
+    case "Probed":
+      return undefined
     case "Closed": {
+      if (isProbe(event)) return undefined
       const { connection, counters, duration, reason, unsent } = event
       const detail = CloseReason.describe(reason)
+      const setting = CloseReason.setting(reason)
+      const { framesDropped, ...moved } = counters
       return {
         level: ordinary.has(reason._tag) ? "Debug" : "Info",
         message: "closed",
@@ -66,8 +138,10 @@ const lineOf = (event: Event): Line => {
           connection,
           peer: peer(event),
           reason: CloseReason.label(reason),
+          ...(setting === undefined ? {} : { setting }),
           ...(detail === undefined ? {} : { detail }),
-          ...counters,
+          ...moved,
+          ...(framesDropped === 0 ? {} : { framesDropped }),
           duration,
           ...(unsent === 0 ? {} : { unsent }),
         },
@@ -89,6 +163,28 @@ const lineOf = (event: Event): Line => {
         fields: { connection, failure: id, cause: Cause.pretty(event.cause) },
       }
     }
+    case "Suspected": {
+      const { connection, level, silence } = event
+      return {
+        level: "Info",
+        message: "suspected",
+        fields: { connection, peer: peer(event), level: Number(level.toFixed(1)), silence: Math.round(silence) },
+      }
+    }
+    case "LimitCrossed": {
+      const { limit, value, threshold } = event
+      return { level: "Warn", message: "limit crossed", fields: { limit: `limits.${limit}`, value, threshold } }
+    }
+    case "LoadChanged":
+      return {
+        level: event.load === "calm" ? "Info" : "Warn",
+        message: "load changed",
+        fields: { load: event.load, lag: Math.round(event.lag), setting: "overload.lag" },
+      }
+    case "Advised":
+      return { level: "Warn", message: event.message, fields: { setting: event.setting } }
+    case "Updated":
+      return { level: "Debug", message: "settings changed", fields: {} }
     case "Draining":
       return { level: "Info", message: "draining", fields: { connections: event.connections } }
     case "Drained":

@@ -11,14 +11,14 @@ import * as Scope from "effect/Scope"
 import { layer } from "../adapters/auto.ts"
 import * as Address from "../core/Address.ts"
 import type { DrainReport, Observer } from "../core/Event.ts"
-import * as Server from "../core/Server.ts"
+import type * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
 import type { ListenError } from "../core/Sockets.ts"
-import * as Descriptors from "./descriptors.ts"
 import * as Logs from "./logs.ts"
+import * as Places from "./places.ts"
 
-/** Options of {@link start}. */
-export interface StartOptions {
+/** Options of {@link start}, among them all that can be said of a server: limits, deadlines, `proxy`, and so on. */
+export interface StartOptions extends Server.Tunables {
   /**
    * An address, or its text: `127.0.0.1:9000` (default), `[::1]:9000`, `localhost:9000` (both loopbacks), `[::]:9000`
    * (everywhere), `unix:/run/a.sock`. Port 0 asks the system for a free one.
@@ -26,9 +26,8 @@ export interface StartOptions {
   readonly address?: Address.Address | string
   /** Share the port with other processes (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
-  /** See {@link Server.defaultLimits}. `maxConnections` is lowered to what the process has descriptors for. */
+  /** See {@link Server.presets}. `maxConnections` is lowered to what the process has descriptors for. */
   readonly limits?: Server.LimitOptions
-  readonly deadlines?: Server.DeadlineOptions
   /** Are told of every event. */
   readonly observers?: ReadonlyArray<Observer>
   /** Write what goes wrong to stderr, as `anyport serve` does: warnings and errors, no more. Default true. */
@@ -43,6 +42,10 @@ export interface Started {
   readonly port: number | undefined
   /** The connections by id. Live: it changes as they come and go. */
   readonly connections: Server.Server["connections"]
+  /** What of the limits is in use now. */
+  readonly usage: Server.Usage
+  /** Changes settings of the running server, all at once; rejects with a `SettingsError` and changes nothing if it cannot. */
+  update(changes: Server.Tunables): Promise<void>
   /** Stops accepting, lets everything begun finish, ends all connections, releases everything, and says how it went. */
   drain(): Promise<DrainReport>
   /** Stops accepting, resets every connection and releases everything, now. */
@@ -50,7 +53,7 @@ export interface Started {
 }
 
 /**
- * Starts a server. Rejects with a `ListenError` that says what to do when the address cannot be bound, or with what a
+ * Starts a server. Rejects with a `ListenError` that says what to do when the address cannot be bound, with a `SettingsError` or with what a
  * layer of the service failed with; nothing is left behind then. Whoever starts it ends it: by `drain` or `close`, which
  * may be called in any order and more than once.
  */
@@ -69,6 +72,10 @@ export const start = async <E>(service: Service<never, E>, options: StartOptions
     address: Address.format(bound),
     port: bound._tag === "Tcp" ? bound.port : undefined,
     connections: server.connections,
+    get usage() {
+      return server.usage
+    },
+    update: (changes) => Effect.runPromise(server.update(changes)),
     drain: async () => {
       const report = await Effect.runPromise(server.drain)
       await release()
@@ -83,22 +90,15 @@ export const start = async <E>(service: Service<never, E>, options: StartOptions
 
 const acquire = <E>(
   service: Service<never, E>,
-  { address = "127.0.0.1:9000", reusePort = false, limits = {}, deadlines = {}, observers = [], log = true }:
-    StartOptions,
-): Effect.Effect<Server.Server, ListenError | E, Scope.Scope> =>
+  { address = "127.0.0.1:9000", reusePort = false, observers = [], log = true, ...settings }: StartOptions,
+): Effect.Effect<Server.Server, ListenError | Server.SettingsError | E, Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = yield* Layer.build(layer)
-    const logging = log ? [Logs.observer(Effect.runForkWith(yield* Layer.build(Logs.layer())), "Warn")] : []
-    return yield* Effect.provideContext(
-      Server.make({
-        listeners: [{ address, service, reusePort }],
-        limits: {
-          ...limits,
-          maxConnections: Descriptors.affordable(limits.maxConnections ?? Server.defaultLimits.maxConnections),
-        },
-        deadlines,
-        observers: [...logging, ...observers],
-      }),
-      sockets,
-    )
+    const logging = log ? [Logs.observer(Effect.runForkWith(yield* Layer.build(Logs.layer())), { from: "Warn" })] : []
+    const options = {
+      ...settings,
+      listeners: [{ address, service, reusePort }],
+      observers: [...logging, ...observers],
+    }
+    return yield* Effect.provideContext(Places.make(options, () => {}), sockets)
   })

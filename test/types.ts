@@ -8,7 +8,11 @@ import { Lines, Server, Service, type Sockets } from "anyport"
 class Stock extends Context.Service<Stock, { readonly count: number }>()("test/Stock") {}
 class Prices extends Context.Service<Prices, { readonly of: number }>()("test/Prices") {}
 
-type Running<E, R> = Effect.Effect<Server.Server, Sockets.ListenError | E, Sockets.Sockets | Scope | R>
+type Running<E, R> = Effect.Effect<
+  Server.Server,
+  Sockets.ListenError | Server.SettingsError | E,
+  Sockets.Sockets | Scope | R
+>
 
 const lines = Lines.make({ maxLength: 10 })
 const echo = Service.respond(lines, (line) => Effect.succeed(line))

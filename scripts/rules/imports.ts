@@ -81,11 +81,11 @@ const layers = [
   {
     name: "port and policies",
     paths:
-      /^core\/(?!(ManagedConnection|Connection|Plain|Replies|Session|Service|Directory|Drain|Server|Client|index)\.ts$)/,
+      /^core\/(?!(ManagedConnection|Connection|Plain|Replies|Session|Service|Directory|Drain|Registry|Server|Client|index)\.ts$)/,
   },
   { name: "connection", paths: /^core\/(Connection|ManagedConnection)\.ts$/ },
   { name: "service", paths: /^core\/(Plain|Replies|Session|Service|Directory)\.ts$/ },
-  { name: "server", paths: /^core\/(Drain|Server|Client)\.ts$/ },
+  { name: "server", paths: /^core\/(Drain|Registry|Server|Client)\.ts$/ },
   { name: "entry", paths: /^core\/index\.ts$/ },
 ] as const
 

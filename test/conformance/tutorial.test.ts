@@ -288,12 +288,14 @@ const stepNumber = /(?<![\d.])[1-9]\.\d(?!\.?\d)/g
 const numbersIn = (text: string): ReadonlyArray<string> =>
   (text.match(/\d[\d,_]*/g) ?? []).map((number) => number.replace(/[,_]/g, ""))
 
-/** The defaults that every server has, by option. Deadlines are read from the source, where they have no name. */
-const defaults: ReadonlyMap<string, string> = new Map([
-  ...Object.entries(Server.defaultLimits).map(([name, value]) => [`limits.${name}`, String(value)] as const),
-  ...[...readFileSync(join(root, "core/Server.ts"), "utf8").matchAll(/deadlines\?\.(\w+) \?\? "([^"]+)"/g)]
-    .map(([, name, value]) => [`deadlines.${name}`, value!] as const),
-])
+/** What bounds a server on one's own machine, by option: numbers of connections and bytes, and times. */
+const defaults: ReadonlyMap<string, string> = new Map(
+  (["limits", "deadlines"] as const).flatMap((group) =>
+    Object.entries(Server.presets.local[group])
+      .filter(([, value]) => typeof value === "number" ? value > 0 && value < Infinity : /^\d/.test(String(value)))
+      .map(([name, value]) => [`${group}.${name}`, String(value)] as const)
+  ),
+)
 
 it.each(languages)("the table of defaults is complete and right (%s)", (language) => {
   const rows = pagesOf(language).get("4-production-features.md")!

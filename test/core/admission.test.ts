@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest"
 import * as Address from "../../core/Address.ts"
-import { Admission, type AdmissionOptions } from "../../core/Admission.ts"
+import { Admission } from "../../core/Admission.ts"
+import type { LimitOptions } from "../../core/Options.ts"
+import { resolve } from "../../core/Settings.ts"
 
 const from = (host: string) => Address.fromPeer(host, 40_000)
-const admission = (options: AdmissionOptions) => new Admission(options, 0)
+const admission = (limits: LimitOptions) => new Admission(resolve({ limits }, true).limits, 0)
 
 describe("networkKey", () => {
   it.each([
@@ -77,14 +79,14 @@ describe("admission", () => {
     expect(admission({ deny: ["fe80::/10"] }).admit(undefined, 0)).toBe(undefined)
   })
 
-  it.each<[AdmissionOptions, string]>([
-    [{ allow: ["10.0.0.0/33"] }, 'limits.allow is "10.0.0.0/33", accepted is a network such as 10.0.0.0/8'],
-    [{ deny: ["nobody"] }, 'limits.deny is "nobody"'],
-    [{ maxConnectionsPerAddress: 0 }, "limits.maxConnectionsPerAddress is 0, accepted is an integer from 1"],
+  it.each<[LimitOptions, string]>([
+    [{ allow: ["10.0.0.0/33"] }, 'limits.allow to "10.0.0.0/33": accepted is a network such as 10.0.0.0/8'],
+    [{ deny: ["nobody"] }, 'limits.deny to "nobody"'],
+    [{ maxConnectionsPerAddress: 0 }, "limits.maxConnectionsPerAddress to 0: accepted is an integer from 1"],
     [
       { acceptRate: { perSecond: 0, burst: 1 } },
-      'limits.acceptRate is {"perSecond":0,"burst":1}, accepted is perSecond',
+      'limits.acceptRate to {"perSecond":0,"burst":1}: accepted is { perSecond',
     ],
-    [{ acceptRatePerAddress: { perSecond: 1, burst: 0.5 } }, "limits.acceptRatePerAddress is"],
+    [{ acceptRatePerAddress: { perSecond: 1, burst: 0.5 } }, "limits.acceptRatePerAddress to"],
   ])("refuses %j", (options, says) => expect(() => admission(options)).toThrow(says))
 })

@@ -18,7 +18,7 @@ const client = await connect(server.address)
 client.pause() // asks, and does not read
 client.write("more\n".repeat(requests))
 
-const { outboxHigh, outboxLow } = Server.defaultLimits
+const { outboxHigh, outboxLow } = Server.presets.local.limits
 const unsent = (): number => server.connections.get(1)?.unsent ?? 0
 await until(() => unsent() > outboxLow)
 await sleep(100) // a server that did not wait would be through by now

@@ -1,0 +1,100 @@
+/**
+ * Signs of life. The service says what they look like, the server how often they are wanted; anything that comes from the
+ * peer is one.
+ *
+ * Times in, verdict out; they are the wheel's, in milliseconds.
+ */
+import type { HeartbeatSettings } from "./Settings.ts"
+import { Suspicion } from "./Suspicion.ts"
+
+/** The heartbeat of a service, whose connections end as `HeartbeatLost` when nothing comes for some intervals. */
+export interface Heartbeat<In, Out> {
+  /** Makes the frame that is sent in every interval. Left out where it is the client that sends one by itself. */
+  ping?(): Out
+  /** Whether a frame is nothing but the answer to a ping: it is counted, and the handler does not see it. */
+  isPong?(frame: In): boolean
+}
+
+/** What a look at a pulse found. */
+export interface Beat {
+  /** Too much silence: it has to end. */
+  readonly lost: boolean
+  /** A ping is due. */
+  readonly ping: boolean
+  /** The level of suspicion, when it has just risen to `suspectAt`. */
+  readonly suspected: number | undefined
+  /** When to look again. */
+  readonly next: number
+}
+
+/** The pulse of one connection. */
+export class Pulse {
+  /** Milliseconds from the last ping to its answer, once there was one. */
+  roundTrip: number | undefined
+  readonly #suspicion: Suspicion
+  #own: number | undefined
+  #interval: number
+  #beatAt: number
+  #pingedAt: number | undefined
+  #heardAt: number
+  #suspected = false
+
+  constructor({ interval }: HeartbeatSettings, now: number) {
+    this.#interval = interval
+    this.#suspicion = new Suspicion(interval, now)
+    this.#beatAt = now + interval
+    this.#heardAt = now
+  }
+
+  /** An interval for this connection alone; undefined for the server's. Wants a look. */
+  set own(interval: number | undefined) {
+    this.#own = interval
+  }
+
+  /** The level of suspicion: see `heartbeat.suspectAt`. `heardAt`: when something came last. */
+  level(now: number, heardAt: number): number {
+    this.#hear(heardAt)
+    return this.#suspicion.level(Math.max(now, this.#heardAt))
+  }
+
+  /** An answer to a ping has come. */
+  answered(now: number): void {
+    if (this.#pingedAt === undefined) return
+    this.roundTrip = now - this.#pingedAt
+    this.#pingedAt = undefined
+  }
+
+  /** Looks whether a ping is due, or the peer gone. */
+  look(now: number, heardAt: number, settings: HeartbeatSettings): Beat {
+    const interval = this.#own ?? settings.interval
+    if (interval !== this.#interval) {
+      this.#interval = interval
+      this.#suspicion.expect(interval, now)
+      this.#beatAt = now + interval
+    }
+    const level = this.level(now, heardAt)
+    const ping = now >= this.#beatAt
+    if (ping) {
+      this.#beatAt = now + interval
+      this.#pingedAt = now
+    }
+    const silence = now - heardAt
+    const lostAt = heardAt + interval * settings.missed
+    const suspected = level >= settings.suspectAt && !this.#suspected ? level : undefined
+    this.#suspected = level >= settings.suspectAt
+    // Suspicion rises only once something is due.
+    const soon = silence >= interval ? now + interval / 4 : Infinity
+    return {
+      lost: now >= lostAt || level >= settings.loseAt,
+      ping,
+      suspected,
+      next: Math.min(this.#beatAt, lostAt, soon),
+    }
+  }
+
+  #hear(heardAt: number): void {
+    if (heardAt <= this.#heardAt) return
+    this.#heardAt = heardAt
+    this.#suspicion.arrived(heardAt)
+  }
+}

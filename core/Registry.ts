@@ -1,0 +1,343 @@
+/**
+ * The connections of a server, and what they share: settings, the wheel, the budget, the rates, the load. Here it is
+ * decided who has to end when the process cannot keep up.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Fiber } from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Scheduler from "effect/Scheduler"
+import * as Address from "./Address.ts"
+import { Budget } from "./Budget.ts"
+import * as CloseReason from "./CloseReason.ts"
+import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
+import { type Connection, engineOf } from "./Connection.ts"
+import { type Deadline, Deadlines } from "./Deadlines.ts"
+import { drain, type Draining } from "./Drain.ts"
+import type { DrainReport, Event, Observer, RefusalLimit } from "./Event.ts"
+import { type Entrance, Gate, type Host } from "./Gate.ts"
+import { InFlight } from "./InFlight.ts"
+import { Meter, Meters } from "./Meter.ts"
+import type { Tunables } from "./Options.ts"
+import { type Load, Overload } from "./Overload.ts"
+import type { Start } from "./Service.ts"
+import { merge, resolve, type Settings, SettingsError } from "./Settings.ts"
+import type { Capabilities, ListenError, Transport } from "./Sockets.ts"
+import type { Supervisor } from "./Supervisor.ts"
+import { Threshold } from "./Threshold.ts"
+import { Throttle } from "./Throttle.ts"
+import { Turn } from "./Turn.ts"
+
+/** How often the load and a tight budget are looked at, in milliseconds. */
+const sampleMillis = 250
+
+/** An entrance, with what answers behind it. */
+export interface Door extends Entrance {
+  readonly start: Start
+}
+
+/** What of a server's limits is in use. A reading: it does not change. */
+export interface Usage {
+  readonly connections: number
+  /** Clients that wait for a place (`limits.atLimit`). */
+  readonly waiting: number
+  /** Clients that are being refused. */
+  readonly refusing: number
+  /** Who left without a byte where a PROXY header is required, so far. */
+  readonly probes: number
+  /** Bytes that the connections hold. */
+  readonly memory: number
+  /** Requests begun and not answered, by weight; how many connections wait for room, and how long all waited so far. */
+  readonly inFlight: number
+  readonly inFlightWaiting: number
+  readonly inFlightWaited: number
+  /** How late the event loop was at the last look, in milliseconds. */
+  readonly lag: number
+  readonly load: Load
+}
+
+/** The registry of a server. */
+export class Registry implements Supervisor, Host<Door> {
+  readonly turn: Turn
+  readonly deadlines: Deadlines
+  readonly budget = new Budget()
+  readonly inFlight = new InFlight()
+  readonly connections = new Map<number, Connection>()
+  readonly emit: ((event: Event) => void) | undefined
+  readonly gate: Gate<Door>
+  settings: Settings
+  state: "Serving" | "Draining" | "Stopped" = "Serving"
+  readonly #clock: Clock.Clock
+  readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
+  readonly #capabilities: Capabilities
+  readonly #local: boolean
+  #said: Tunables
+  readonly #doors = new Map<number, Door>()
+  readonly #meters = new Meters()
+  readonly #overload = new Overload()
+  #alarms: ReadonlyArray<Settings["alarms"][number] & { readonly threshold: Threshold }> = []
+  readonly #advised = new Set<string>()
+  readonly #sampler: Deadline = { slot: 0, expire: () => this.#sample() }
+  readonly #draining = Latch.makeUnsafe()
+  readonly #empty = Latch.makeUnsafe(true)
+  readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
+  #lastId = 0
+
+  constructor(
+    context: Context.Context<never>,
+    capabilities: Capabilities,
+    said: Tunables,
+    local: boolean,
+    observers: ReadonlyArray<Observer>,
+  ) {
+    this.#clock = Context.get(context, Clock.Clock)
+    this.#fork = Effect.runForkWith(context)
+    this.#capabilities = capabilities
+    this.#local = local
+    this.#said = said
+    this.settings = this.#resolve(said)
+    this.turn = new Turn(Context.get(context, Scheduler.Scheduler).makeDispatcher())
+    this.deadlines = new Deadlines(context)
+    this.emit = observers.length === 0 ? undefined : (event) => {
+      for (const observe of observers) this.#tell(observe, event)
+    }
+    this.gate = new Gate(this)
+    this.inFlight.onChange = (used, bound) => this.#alarm("maxInFlight", used, bound)
+    this.budget.onTight = () => this.turn.next(() => this.#relieve())
+    this.#apply()
+  }
+
+  // ── Settings ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Changes what is said and leaves the rest. Throws a SettingsError and changes nothing when it cannot be. */
+  update(now: Tunables): void {
+    const said = merge(this.#said, now)
+    this.settings = this.#resolve(said)
+    this.#said = said
+    this.#apply()
+    this.gate.update()
+    // Whatever is due sooner now has to be armed for.
+    for (const connection of [...this.connections.values()]) engineOf(connection).look()
+    this.emit?.({ _tag: "Updated" })
+  }
+
+  #resolve(said: Tunables): Settings {
+    const settings = resolve(said, this.#local)
+    const { stopAccepting, runtime } = this.#capabilities
+    if (settings.limits.atLimit === "backlog" && stopAccepting !== "backlog") {
+      const accepted = `"refuse", "reset" or { queue, timeout }: ${runtime} cannot leave clients in the backlog`
+      throw new SettingsError("limits.atLimit", "backlog", accepted)
+    }
+    return settings
+  }
+
+  #apply(): void {
+    const { limits, heartbeat, overload } = this.settings
+    this.#alarms = this.settings.alarms.map((alarm) => ({ ...alarm, threshold: new Threshold() }))
+    this.budget.bound = limits.memory
+    this.inFlight.update(limits.maxInFlight, this.deadlines.look())
+    if (overload.lag < Infinity) this.deadlines.armBy(this.#sampler, sampleMillis)
+    if (heartbeat.interval < 20_000 || heartbeat.interval > 60_000) {
+      this.#advise(
+        "heartbeat.interval",
+        `A heartbeat every ${
+          heartbeat.interval / 1_000
+        } s: below 20 s it costs radios and batteries, above 60 s routers ` +
+          "on the way may have forgotten the connection",
+      )
+    }
+  }
+
+  #advise(setting: string, message: string): void {
+    if (this.#advised.has(setting)) return
+    this.#advised.add(setting)
+    this.emit?.({ _tag: "Advised", setting, message })
+  }
+
+  // ── What connections and the gate ask ────────────────────────────────────────────────────────────────────────────
+
+  get draining(): Effect.Effect<void> {
+    return this.#draining.await
+  }
+
+  get overloaded(): RefusalLimit | undefined {
+    if (this.#overload.load !== "calm") return "overload.lag"
+    return this.budget.tight ? "memory" : undefined
+  }
+
+  now(): number {
+    return this.#clock.currentTimeMillisUnsafe()
+  }
+
+  monotonic(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
+  }
+
+  fork<A, E>(effect: Effect.Effect<A, E>): Fiber<A, E> {
+    return this.#fork(effect)
+  }
+
+  throttle(client: Address.Address | undefined): Throttle | undefined {
+    if (this.settings.limits.rates === undefined) return undefined
+    const key = client === undefined ? undefined : Address.networkKey(client)
+    if (key === undefined) return new Throttle(new Meter(), () => {})
+    const meter = this.#meters.acquire(key, this.deadlines.look())
+    return new Throttle(meter, () => this.#meters.release(key, this.deadlines.look()))
+  }
+
+  open(door: Door, transport: Transport, proxyHeader: ProxyHeader | undefined): void {
+    const id = ++this.#lastId
+    this.#doors.set(id, door)
+    this.budget.holders++
+    try {
+      this.connections.set(id, door.start({ id, transport, proxyHeader }, this))
+    } catch (cause) {
+      // A codec threw instead of making a decoder or an encoder.
+      this.emit?.({ _tag: "AcceptFailed", address: door.address, failure: { code: undefined, cause } })
+      transport.abort()
+      this.#leave(id, transport.remoteAddress)
+    }
+    this.#alarm("maxConnections", this.connections.size, this.settings.limits.maxConnections)
+  }
+
+  forget(id: number, reason: CloseReason.CloseReason, unsent: number): void {
+    const client = this.connections.get(id)?.remoteAddress
+    this.connections.delete(id)
+    if (this.state !== "Serving") {
+      const how = reason._tag === "Drained" ? "drained" : reason._tag === "DrainTimeout" ? "forced" : "served"
+      this.#ended[how]++
+      this.#ended.unsent += unsent
+    }
+    this.#alarm("maxConnections", this.connections.size, this.settings.limits.maxConnections)
+    this.#leave(id, client)
+  }
+
+  #leave(id: number, client: Address.Address | undefined): void {
+    const door = this.#doors.get(id)!
+    this.#doors.delete(id)
+    this.budget.holders--
+    this.gate.leave(door, client)
+  }
+
+  occupied(): void {
+    this.#empty.closeUnsafe()
+  }
+
+  emptied(): void {
+    this.#empty.openUnsafe()
+  }
+
+  resumeFailed({ address }: Door, cause: ListenError): void {
+    this.emit?.({ _tag: "AcceptFailed", address, failure: { code: cause.problem, cause } })
+  }
+
+  acceptFailed(address: Address.Address): (failure: { code: string | undefined; cause: unknown }) => void {
+    return (failure) => this.emit?.({ _tag: "AcceptFailed", address, failure })
+  }
+
+  // What an observer throws belongs to its author, not in the middle of a connection: it is thrown again outside.
+  #tell(observe: Observer, event: Event): void {
+    try {
+      observe(event)
+    } catch (error) {
+      this.turn.next(() => {
+        throw error
+      })
+    }
+  }
+
+  // ── Too much ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get usage(): Usage {
+    const { gate, inFlight } = this
+    return {
+      connections: this.connections.size,
+      waiting: gate.waiting,
+      refusing: gate.refusing,
+      probes: gate.probes,
+      memory: this.budget.total,
+      inFlight: inFlight.used,
+      inFlightWaiting: inFlight.waiting,
+      inFlightWaited: inFlight.waited,
+      lag: this.deadlines.lag,
+      load: this.#overload.load,
+    }
+  }
+
+  #sample(): void {
+    const { lag: bound } = this.settings.overload
+    if (bound < Infinity) this.deadlines.arm(this.#sampler, sampleMillis)
+    const { load } = this.#overload
+    const now = this.#overload.sample(this.deadlines.lag, bound)
+    if (now !== load) this.emit?.({ _tag: "LoadChanged", load: now, lag: this.deadlines.lag })
+    if (now === "shedding") this.#shed(CloseReason.overloaded("lag"), Math.ceil(this.connections.size / 100))
+  }
+
+  #relieve(): void {
+    const { budget } = this
+    const { limits } = this.settings
+    this.#alarm("memory", budget.total, limits.memory)
+    for (let excess = budget.look(); excess > 0;) {
+      const before = budget.total
+      this.#shed(CloseReason.overloaded("memory"), 1)
+      if (budget.total >= before) break // nobody is left who holds anything
+      excess -= before - budget.total
+    }
+    if (budget.tight) this.deadlines.arm(this.#reliever, sampleMillis)
+  }
+
+  readonly #reliever: Deadline = { slot: 0, expire: () => this.turn.next(() => this.#relieve()) }
+
+  /** Ends some connections: the least important ones, and of these the fattest. */
+  #shed(reason: CloseReason.Overloaded, count: number): void {
+    const open = [...this.connections.values()].filter((connection) => engineOf(connection).reason === undefined)
+    open.sort((a, b) => a.importance - b.importance || b.held - a.held)
+    for (const connection of open.slice(0, count)) {
+      // What lies in memory goes at once; a process that is late still finishes what it has begun.
+      if (reason.limit === "memory") connection.abortUnsafe(reason)
+      else connection.closeUnsafe(reason)
+    }
+  }
+
+  #alarm(of: "maxConnections" | "memory" | "maxInFlight", value: number, limit: number): void {
+    for (const { of: what, at, cooldown, threshold } of this.#alarms) {
+      if (what !== of || !threshold.crossed(value, limit * at, this.monotonic(), cooldown)) continue
+      this.emit?.({ _tag: "LimitCrossed", limit: of, value, threshold: limit * at })
+    }
+  }
+
+  // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  readonly drain: Effect.Effect<DrainReport> = Effect.suspend(() => {
+    this.state = "Draining"
+    this.emit?.({ _tag: "Draining", connections: this.connections.size })
+    this.#draining.openUnsafe()
+    this.gate.close()
+    const { drain: timeout, close } = this.settings.deadlines
+    const draining: Draining = {
+      connections: this.connections,
+      places: () => this.gate.taken,
+      empty: this.#empty.await,
+      abort: () => this.abort(),
+    }
+    return Effect.map(drain(draining, timeout, close), () => {
+      this.state = "Stopped"
+      const report: DrainReport = { ...this.#ended }
+      this.emit?.({ _tag: "Drained", report })
+      return report
+    })
+  })
+
+  /** Whoever is left when all waiting is over. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() => {
+    this.abort()
+    return this.gate.taken === 0 ? Exit.void : Effect.timeoutOption(this.#empty.await, this.settings.deadlines.close)
+  })
+
+  abort(): void {
+    this.gate.abort()
+    for (const connection of this.connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
+  }
+}
