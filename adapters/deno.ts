@@ -286,6 +286,8 @@ class DenoListener implements Listener {
       } catch (cause) {
         if (this.#isClosed()) return
         options.acceptFailed?.({ code: codeOf(cause), cause })
+        // The client had gone again before it could be asked who it was: that is no reason to let the next one wait.
+        if (gone.has(codeOf(cause) ?? "")) continue
         await this.#wait(delay)
         delay = Math.min(2 * delay, lastRetry)
         continue
@@ -321,6 +323,8 @@ class DenoListener implements Listener {
 
 const firstRetry = 10
 const lastRetry = 1_000
+/** Codes of an accept that failed because of its client alone. */
+const gone: ReadonlySet<string> = new Set(["ENOTCONN", "ECONNABORTED"])
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
   const { address } = options

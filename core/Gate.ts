@@ -97,6 +97,13 @@ export class Gate<E extends Entrance> {
   /** Somebody has connected. */
   accept(transport: Transport, entrance: E): void {
     const { state, overloaded, settings: { proxy, limits } } = this.#host
+    // Reset before it was accepted, so that nobody knows who it was: health checks end like that.
+    const { remoteAddress } = transport
+    if (proxy !== undefined && entrance.proxied && remoteAddress === undefined && entrance.address._tag === "Tcp") {
+      this.probes++
+      this.#host.emit?.({ _tag: "Probed", remoteAddress })
+      return transport.abort()
+    }
     if (state !== "Serving") return this.#refuse(transport, "draining")
     if (proxy !== undefined && entrance.proxied && !Networks.includes(proxy.trusted, sourceOf(transport, entrance))) {
       return this.#refuse(transport, "proxy.trusted")
