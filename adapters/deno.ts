@@ -322,7 +322,7 @@ class DenoListener implements Listener {
 }
 
 const firstRetry = 10
-const lastRetry = 1_000
+const lastRetry = 500
 /** Codes of an accept that failed because of its client alone. */
 const gone: ReadonlySet<string> = new Set(["ENOTCONN", "ECONNABORTED"])
 

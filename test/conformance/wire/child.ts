@@ -56,8 +56,13 @@ export class Child {
     }
   }
 
+  /** Writes to its standard input. */
+  write(text: string): void {
+    this.#process.stdin!.write(text) // a pipe, as it was asked for
+  }
+
   /** Sends it a signal. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): void {
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
     this.#process.kill(signal)
   }
 

@@ -119,9 +119,9 @@ export class Client {
   }
 }
 
-/** Connects to a port of `host`; a paused client reads nothing until `client.socket.resume()`. */
-export const connect = (port: number, host = "127.0.0.1", paused = false): Promise<Client> =>
-  open({ port, host }, paused)
+/** Connects to a port of `host`; a paused client reads nothing until `client.socket.resume()`. `from`: its own address. */
+export const connect = (port: number, host = "127.0.0.1", paused = false, from?: string): Promise<Client> =>
+  open({ port, host, ...from === undefined ? {} : { localAddress: from } }, paused)
 
 /** Connects to a Unix socket. */
 export const connectUnix = (path: string): Promise<Client> => open({ path }, false)
