@@ -36,7 +36,9 @@ export class Admission {
   update(limits: Limits, now: number): void {
     const before = this.#limits.acceptRatePerAddress
     const { acceptRatePerAddress: rate } = limits
-    if (before?.perSecond !== rate?.perSecond || before?.burst !== rate?.burst) this.#rates = ratesOf(limits, now)
+    if (!isSame(before, rate)) this.#rates = ratesOf(limits, now)
+    // What was taken at another rate says nothing of this one.
+    if (!isSame(this.#limits.acceptRate, limits.acceptRate)) this.#bucket = 0
     this.#limits = limits
   }
 
@@ -46,40 +48,58 @@ export class Admission {
    * `acceptRate` and `allow`.
    */
   admit(client: Address.Address | undefined, now: number): AdmissionLimit | undefined {
-    const { allow, deny, maxConnectionsPerAddress, acceptRate } = this.#limits
-    if (Networks.includes(deny, client)) return "deny"
-    if (allow !== undefined && !Networks.includes(allow, client)) return "allow"
+    const barred = this.bars(client)
+    if (barred !== undefined) return barred
+    const { acceptRate } = this.#limits
     const key = keyOf(client)
-    const count = key === undefined ? 0 : this.#counts.get(key) ?? 0
-    if (count >= maxConnectionsPerAddress) return "maxConnectionsPerAddress"
     // Everybody's rate is asked first and taken from last, so that whoever meets the limit of one address costs nobody
     // else anything.
     const bucket = acceptRate === undefined ? 0 : Rate.take(acceptRate, this.#bucket, now)
     if (bucket === undefined) return "acceptRate"
     if (key !== undefined && this.#rates?.take(key, now) === false) return "acceptRatePerAddress"
     this.#bucket = bucket
-    this.#count++
-    if (key !== undefined) this.#counts.set(key, count + 1)
+    this.hold(client)
     return undefined
   }
 
-  /** A client that was admitted has gone. */
+  /** Which limit a client meets, rates aside. Nothing is counted. */
+  bars(client: Address.Address | undefined): AdmissionLimit | undefined {
+    const { allow, deny, maxConnectionsPerAddress } = this.#limits
+    if (Networks.includes(deny, client)) return "deny"
+    if (allow !== undefined && !Networks.includes(allow, client)) return "allow"
+    return this.#countOf(keyOf(client)) >= maxConnectionsPerAddress ? "maxConnectionsPerAddress" : undefined
+  }
+
+  /** Counts a client that only waits to be admitted, until {@link release}. */
+  hold(client: Address.Address | undefined): void {
+    this.#count++
+    const key = keyOf(client)
+    if (key !== undefined) this.#counts.set(key, this.#countOf(key) + 1)
+  }
+
+  /** A client that was admitted or held has gone. */
   release(client: Address.Address | undefined): void {
     this.#count--
     const key = keyOf(client)
     if (key === undefined) return
-    const count = this.#counts.get(key) ?? 0
+    const count = this.#countOf(key)
     if (count > 1) this.#counts.set(key, count - 1)
     else this.#counts.delete(key)
   }
 
   /** Whether most of all clients, and many, have this one's address: they may come by a proxy. */
   dominates(client: Address.Address | undefined): boolean {
-    const key = keyOf(client)
-    const count = key === undefined ? 0 : this.#counts.get(key) ?? 0
+    const count = this.#countOf(keyOf(client))
     return count >= crowd && count > this.#count / 2
   }
+
+  #countOf(key: string | undefined): number {
+    return key === undefined ? 0 : this.#counts.get(key) ?? 0
+  }
 }
+
+const isSame = (a: Rate.Rate | undefined, b: Rate.Rate | undefined): boolean =>
+  a?.perSecond === b?.perSecond && a?.burst === b?.burst
 
 const ratesOf = ({ acceptRatePerAddress: rate }: Limits, now: number): Rate.Rates | undefined =>
   rate === undefined ? undefined : new Rate.Rates(rate, now)

@@ -16,8 +16,9 @@ export interface Holder {
 
 const nearShare = 0.8
 const calmShare = 0.6
-/** Looks without a new low after which somebody has to end. */
+/** Looks without a new low after which somebody has to end, and how much of the bound is to go then. */
 const patience = 10
+const stuckShare = 0.05
 
 /** The budget of one server. */
 export class Budget {
@@ -25,14 +26,21 @@ export class Budget {
   total = 0
   /** How many connections there are, for the average. */
   holders = 0
-  /** Called when the total has come near the bound; {@link look} is wanted from then on until it says that all is calm. */
+  /** Told of each change while there is a bound. */
+  onChange: ((total: number, bound: number) => void) | undefined
+  /**
+   * Called when the total has come near the bound, when it has reached it, and when the bound was changed meanwhile:
+   * {@link look} is wanted soon, and then now and then for as long as it is tight.
+   */
   onTight: (() => void) | undefined
   #bound = Infinity
   #held = new Set<Holder>()
   #tight = false
+  #asked = false // for a look that has not come
   #lowest = Infinity
   #looksLeft = patience
 
+  /** Whether it is near the bound, or was and is not calm yet. */
   get tight(): boolean {
     return this.#tight
   }
@@ -40,18 +48,15 @@ export class Budget {
   /** Changes the bound, in bytes. */
   set bound(bytes: number) {
     this.#bound = bytes
+    if (this.#nears() || this.#tight) this.#ask()
   }
 
   /** Somebody holds another amount than before. */
   change(holder: Holder, before: number, after: number): void {
     this.total += after - before
-    if (this.total < this.#bound * nearShare) return
-    if (!this.#tight) {
-      this.#tight = true
-      this.#lowest = Infinity
-      this.#looksLeft = patience
-      this.onTight?.()
-    }
+    if (this.#bound === Infinity) return
+    this.onChange?.(this.total, this.#bound)
+    if (!this.#nears()) return
     if (after <= before || after * this.holders < this.total || this.#held.has(holder)) return
     this.#held.add(holder)
     holder.hold()
@@ -62,8 +67,9 @@ export class Budget {
     this.#held.delete(holder)
   }
 
-  /** To be called now and then while it is tight. How many bytes have to go, by ending whoever holds them. */
+  /** How many bytes have to go, by ending whoever holds them. Lets everybody go on when all is calm. */
   look(): number {
+    this.#asked = false
     if (this.total < this.#bound * calmShare) {
       this.#tight = false
       const held = this.#held
@@ -77,8 +83,25 @@ export class Budget {
       this.#looksLeft = patience
     } else if (--this.#looksLeft <= 0) {
       this.#looksLeft = patience
-      return 1
+      return this.#bound * stuckShare
     }
     return 0
+  }
+
+  #nears(): boolean {
+    if (this.total < this.#bound * nearShare) return false
+    if (!this.#tight) {
+      this.#tight = true
+      this.#lowest = Infinity
+      this.#looksLeft = patience
+      this.#ask()
+    } else if (this.total >= this.#bound) this.#ask()
+    return true
+  }
+
+  #ask(): void {
+    if (this.#asked) return
+    this.#asked = true
+    this.onTight?.()
   }
 }

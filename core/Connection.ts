@@ -91,9 +91,15 @@ export class ConnectionInfo {
     this.#engine.importance = value
   }
 
-  /** Asks the peer for a sign of life so often instead of in `heartbeat.interval`, from now on. */
-  heartbeatEvery(interval: Duration.Input): void {
-    this.#engine.heartbeatEvery(Duration.toMillis(interval))
+  /**
+   * Asks the peer for a sign of life so often instead of in `heartbeat.interval`, from now on; Infinity for never,
+   * undefined for `heartbeat.interval` again. Does nothing where the service has no heartbeat. Throws a RangeError when
+   * it is not more than 0.
+   */
+  heartbeatEvery(interval: Duration.Input | undefined): void {
+    const millis = interval === undefined ? undefined : Duration.toMillis(interval)
+    if (millis === undefined || millis > 0) return this.#engine.heartbeatEvery(millis)
+    throw new RangeError(`Cannot set the interval of a heartbeat to ${millis} ms: accepted is more than 0`)
   }
 
   /** Open, with everything received handled and everything begun finished. */

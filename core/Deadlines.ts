@@ -3,8 +3,8 @@
  * and not at all when nothing is armed.
  *
  * `now` is the server's active time in milliseconds, not the wall's: it advances by the monotonic time that passed, at
- * most by one second between two looks, so a process that was stopped or starved blames no peer. A deadline is at most
- * one slot late and never early.
+ * most by half a second between two looks, so a process that was stopped or starved blames no peer. A deadline is at
+ * most one slot late and never early.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -12,9 +12,12 @@ import * as Effect from "effect/Effect"
 import type { Fiber } from "effect/Fiber"
 
 const slotMillis = 50
-const longestStep = 1_000
+const longestStep = 500
 // Half of the longest step, so that a timer that fires late does not make the wheel slow.
-const longestSleep = 500
+const longestSleep = 250
+
+/** `slot` of a deadline whose time is up in the tick that is running. */
+const due = -1
 
 /** Something with a deadline. `slot` is the wheel's: 0 when nothing is armed. */
 export interface Deadline {
@@ -28,10 +31,18 @@ export class Deadlines {
   /** Active milliseconds since the wheel began. As old as the last look. */
   now = 0
   /**
-   * Not before now, and not before the next look while anything is armed: whoever writes it down for when something
+   * Not before now, and not before the next look, however late that is: whoever writes it down for when something
    * happened is late by half a second at most, and never early. A whole number, so that writing it allocates nothing.
    */
-  ahead = longestSleep
+  ahead = longestStep
+  /**
+   * Milliseconds since the wheel began, also those in which the process did not run, as of the last look. For what is
+   * counted rather than blamed: see Throttle.
+   */
+  elapsed = 0
+  /** When the process last did not run: {@link elapsed} before and after it. */
+  stoppedAt = -Infinity
+  resumedAt = -Infinity
   /** How late the last sleep ended, in milliseconds: the event loop had something else to do. */
   lag = 0
   readonly #clock: Clock.Clock
@@ -52,8 +63,10 @@ export class Deadlines {
   /** Calls `deadline.expire()` once `millis` have passed, instead of whenever it was armed for before. */
   arm(deadline: Deadline, millis: number): void {
     if (deadline.slot !== 0) this.disarm(deadline)
+    if (millis === Infinity) return
     this.look()
     const slot = slotAfter(this.now + millis)
+    if (this.#slots.size === 0) this.#passed = Math.floor(this.now / slotMillis)
     const members = this.#slots.get(slot)
     if (members === undefined) this.#slots.set(slot, new Set([deadline]))
     else members.add(deadline)
@@ -83,15 +96,23 @@ export class Deadlines {
 
   /** Reads the clock; the time then. For what happens seldom. */
   look(): number {
-    const clock = this.#clock.monotonicTimeNanosUnsafe()
-    this.now += Math.min(Number((clock - this.#lastLook) / 1_000n) / 1_000, longestStep)
-    this.ahead = Math.ceil(this.now) + longestSleep
-    this.#lastLook = clock
+    // Whole microseconds; what is left of one counts in the next look, or many looks would make the wheel slow.
+    const micros = (this.#clock.monotonicTimeNanosUnsafe() - this.#lastLook) / 1_000n
+    this.#lastLook += micros * 1_000n
+    const passed = Number(micros) / 1_000
+    if (passed > longestStep && this.#slots.size > 0) {
+      this.stoppedAt = this.elapsed
+      this.resumedAt = this.elapsed + passed
+    }
+    this.elapsed += passed
+    this.now += Math.min(passed, longestStep)
+    this.ahead = Math.ceil(this.now) + longestStep
     return this.now
   }
 
   #sleep(slot: number): void {
-    this.#wakesAt = slot
+    // Not later than the sleep ends: one that has ended too late is not to be replaced, or nobody learns how late.
+    this.#wakesAt = Math.min(slot, slotAfter(this.now + longestSleep))
     const sleeping = this.#fiber
     this.#fiber = undefined
     sleeping?.interruptUnsafe()
@@ -111,18 +132,23 @@ export class Deadlines {
     this.look()
     this.lag = Math.max(0, Number(this.#lastLook - this.#sleepsUntil) / 1e6)
     const current = Math.floor(this.now / slotMillis)
-    const due: Array<Deadline> = []
+    const expiring: Array<Deadline> = []
     while (this.#passed < current) {
       const members = this.#slots.get(++this.#passed)
       if (members === undefined) continue
       this.#slots.delete(this.#passed)
       for (const deadline of members) {
-        deadline.slot = 0
-        due.push(deadline)
+        deadline.slot = due
+        expiring.push(deadline)
       }
     }
     if (this.#slots.size > 0) this.#sleep(this.#next())
-    for (const deadline of due) deadline.expire()
+    for (const deadline of expiring) {
+      // One of those in front may have moved it, or made an end of it.
+      if (deadline.slot !== due) continue
+      deadline.slot = 0
+      deadline.expire()
+    }
   }
 
   /** The next occupied slot, if it is among those that one sleep passes over; else the last of these. */

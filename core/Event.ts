@@ -33,6 +33,7 @@ export type RefusalLimit =
   | "overload.lag"
   | "memory"
   | "admit"
+  | "deadlines.admit"
   | "draining"
 
 /** Something that happened. `connection` is the id of the connection it happened to. */
@@ -51,7 +52,10 @@ export type Event =
     /** What is wrong with the header, where `limit` is `proxy.header`. */
     readonly error?: FrameError
   }
-  /** Somebody connected where a PROXY header is required and left without a byte, as health checks do. */
+  /**
+   * Somebody connected where a PROXY header is required and left without a byte, as health checks do; or was gone before
+   * the runtime could ask who it was.
+   */
   | { readonly _tag: "Probed"; readonly remoteAddress: Address | undefined }
   | {
     readonly _tag: "Closed"
@@ -64,6 +68,7 @@ export type Event =
     /** Bytes that were meant for the peer and never handed to the system. */
     readonly unsent: number
   }
+  /** A client could not be accepted: by the system, or because a codec or the rule `admit` threw. */
   | { readonly _tag: "AcceptFailed"; readonly address: Address; readonly failure: AcceptFailure }
   | {
     readonly _tag: "HandlerFailed"

@@ -10,6 +10,9 @@
  *    neither `limits.maxConnections` nor a listener's own is ever exceeded.
  * 2. Sockets that wait for a place, or are being refused, have none. Both have bounds of their own.
  * 3. What follows the place is asked of the client, whom a proxy may have named.
+ * 4. Whoever waits in the line does so because every place that it could take is taken. So the line is first come, first
+ *    served among those who want the same place, and a full listener keeps nobody from the others.
+ * 5. Everybody ends up in one of four: Opened, Refused, Probed, or AcceptFailed where a program of the user failed.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -17,16 +20,16 @@ import * as Exit from "effect/Exit"
 import type { Fiber } from "effect/Fiber"
 import * as Address from "./Address.ts"
 import { Admission } from "./Admission.ts"
-import type { FrameError } from "./Codec.ts"
+import { type FrameError, invalidFrame } from "./Codec.ts"
 import * as ProxyHeader from "./codecs/ProxyHeader.ts"
 import type { Deadline, Deadlines } from "./Deadlines.ts"
 import type { Event, RefusalLimit } from "./Event.ts"
 import * as Networks from "./Networks.ts"
-import type { Admit } from "./Options.ts"
+import type { Admit, AdmitRule, Peer } from "./Options.ts"
 import { type Greeting, ProxiedTransport } from "./ProxiedTransport.ts"
 import { Refusal } from "./Refusal.ts"
 import type { Settings } from "./Settings.ts"
-import type { Listener, ListenError, Transport } from "./Sockets.ts"
+import type { AcceptFailure, Listener, ListenError, Transport } from "./Sockets.ts"
 import type { Turn } from "./Turn.ts"
 
 /** A listener, as the gate sees it. */
@@ -57,7 +60,7 @@ export interface Host<E extends Entrance> {
   open(entrance: E, transport: Transport, header: ProxyHeader.ProxyHeader | undefined): void
   /** A place was taken, and none was before. */
   occupied(): void
-  /** All places are free and nobody waits. */
+  /** All places are free. */
   emptied(): void
   /** An entrance could not be opened again. */
   resumeFailed(entrance: E, error: ListenError): void
@@ -73,15 +76,17 @@ const headers = ProxyHeader.make()
 export class Gate<E extends Entrance> {
   /** Places taken: connections, and those who are about to become one. */
   taken = 0
-  /** Sockets that are being refused. */
-  refusing = 0
   /** Who left without a byte where a PROXY header is required. */
   probes = 0
   readonly admission: Admission
   readonly #host: Host<E>
   readonly #line = new Set<Waiting<E>>()
+  /** How to end those who have a place and are no connection yet. */
   readonly #pending = new Set<() => void>()
+  readonly #refusals = new Set<Refusal>()
   readonly #paused = new Set<E>()
+  #serving = false
+  #unserved = false
   #conspicuous = false
 
   constructor(host: Host<E>) {
@@ -94,27 +99,32 @@ export class Gate<E extends Entrance> {
     return this.#line.size
   }
 
+  /** Sockets that are being refused. */
+  get refusing(): number {
+    return this.#refusals.size
+  }
+
   /** Somebody has connected. */
   accept(transport: Transport, entrance: E): void {
-    const { state, overloaded, settings: { proxy, limits } } = this.#host
     // Reset before it was accepted, so that nobody knows who it was: health checks end like that.
     const { remoteAddress } = transport
-    if (proxy !== undefined && entrance.proxied && remoteAddress === undefined && entrance.address._tag === "Tcp") {
-      this.probes++
-      this.#host.emit?.({ _tag: "Probed", remoteAddress })
+    const proxied = this.#proxy(entrance) !== undefined
+    if (proxied && remoteAddress === undefined && entrance.address._tag === "Tcp") {
+      this.#probed(remoteAddress)
       return transport.abort()
     }
-    if (state !== "Serving") return this.#refuse(transport, "draining")
-    if (proxy !== undefined && entrance.proxied && !Networks.includes(proxy.trusted, sourceOf(transport, entrance))) {
-      return this.#refuse(transport, "proxy.trusted")
-    }
-    if (overloaded !== undefined) return this.#refuse(transport, overloaded)
+    const barred = this.#barred(transport, entrance)
+    if (barred !== undefined) return this.#refuse(transport, barred)
     const full = this.#full(entrance)
-    if (full === undefined && this.#line.size === 0) return this.#enter(transport, entrance)
-    const { atLimit } = limits
+    if (full === undefined) return this.#enter(transport, entrance)
+    // Whoever would be refused with a place as well takes none of the line.
+    const client = proxied ? undefined : remoteAddress
+    const unwelcome = proxied ? undefined : this.admission.bars(client)
+    if (unwelcome !== undefined) return this.#refuse(transport, unwelcome)
+    const { atLimit } = this.#host.settings.limits
     const most = typeof atLimit === "object" ? atLimit.queue : atLimit === "backlog" ? stragglers : 0
-    if (this.#line.size >= most) return this.#refuse(transport, full ?? "maxConnections")
-    this.#wait(transport, entrance, typeof atLimit === "object" ? atLimit.timeout : Infinity)
+    if (this.#line.size >= most) return this.#refuse(transport, full)
+    this.#wait(transport, entrance, client)
   }
 
   /** A connection has ended. */
@@ -125,8 +135,13 @@ export class Gate<E extends Entrance> {
 
   /** The settings were changed. */
   update(): void {
-    this.admission.update(this.#host.settings.limits, this.#host.monotonic())
+    const { settings: { limits }, deadlines } = this.#host
+    this.admission.update(limits, this.#host.monotonic())
     this.#serve()
+    for (const waiting of [...this.#line]) {
+      if (typeof limits.atLimit === "object") deadlines.armBy(waiting, limits.atLimit.timeout)
+      else if (limits.atLimit !== "backlog") waiting.expire()
+    }
   }
 
   /** Nobody who waits for a place gets one any more. Those who have one go on. */
@@ -134,13 +149,28 @@ export class Gate<E extends Entrance> {
     for (const waiting of [...this.#line]) waiting.refuse("draining")
   }
 
-  /** Ends everybody who is not a connection yet. */
+  /** Ends everybody who is not a connection yet, and those who are being refused, by a reset. */
   abort(): void {
     this.close()
     for (const abort of [...this.#pending]) abort()
+    for (const refusal of [...this.#refusals]) refusal.expire()
   }
 
   // ── A place ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What a proxy's connection by this entrance is asked for; undefined where its clients come by themselves. */
+  #proxy(entrance: E): Settings["proxy"] {
+    return entrance.proxied ? this.#host.settings.proxy : undefined
+  }
+
+  /** Why somebody gets no place, were there one. */
+  #barred(transport: Transport, entrance: E): RefusalLimit | undefined {
+    const { state, overloaded } = this.#host
+    if (state !== "Serving") return "draining"
+    const proxy = this.#proxy(entrance)
+    if (proxy !== undefined && !Networks.includes(proxy.trusted, sourceOf(transport, entrance))) return "proxy.trusted"
+    return overloaded
+  }
 
   #full(entrance: E): RefusalLimit | undefined {
     if (this.taken >= this.#host.settings.limits.maxConnections) return "maxConnections"
@@ -148,11 +178,11 @@ export class Gate<E extends Entrance> {
   }
 
   #enter(transport: Transport, entrance: E): void {
-    const { proxy } = this.#host.settings
+    const proxy = this.#proxy(entrance)
     if (this.taken++ === 0) this.#host.occupied()
     entrance.taken++
     if (this.#host.settings.limits.atLimit === "backlog" && this.#full(entrance) !== undefined) this.#pause(entrance)
-    if (proxy === undefined || !entrance.proxied) this.#identified(transport, entrance, undefined)
+    if (proxy === undefined) this.#identified(transport, entrance, undefined)
     else this.#greet(transport, entrance, proxy.timeout)
   }
 
@@ -160,137 +190,164 @@ export class Gate<E extends Entrance> {
     this.taken--
     entrance.taken--
     this.#serve()
-    if (this.taken === 0 && this.#line.size === 0) this.#host.emptied()
+    if (this.taken === 0) this.#host.emptied()
   }
 
   /** Lets in who waits, as far as there are places, and opens again what was paused for want of them. */
   #serve(): void {
-    for (const waiting of this.#line) {
-      if (this.taken >= this.#host.settings.limits.maxConnections) return
-      if (this.#full(waiting.entrance) === undefined) waiting.enter()
-    }
-    for (const entrance of this.#paused) {
-      if (this.#full(entrance) !== undefined) continue
-      this.#paused.delete(entrance)
-      for (const listener of entrance.listeners) {
-        this.#host.fork(Effect.catch(
-          listener.resume,
-          (error) => Effect.sync(() => this.#host.resumeFailed(entrance, error)),
-        ))
+    this.#unserved = true
+    // Whoever is refused with his place gives it back in here: not a call deeper for each of a long line.
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      while (this.#unserved) {
+        this.#unserved = false
+        this.#serveOnce()
       }
+    } finally {
+      this.#serving = false
+    }
+  }
+
+  #serveOnce(): void {
+    for (const waiting of this.#line) {
+      const full = this.#full(waiting.entrance)
+      if (full === "maxConnections") break
+      if (full === undefined) waiting.enter()
+    }
+    for (const entrance of [...this.#paused]) {
+      const backlog = this.#host.settings.limits.atLimit === "backlog"
+      if (!backlog || this.#full(entrance) === undefined) this.#resume(entrance)
     }
   }
 
   #pause(entrance: E): void {
-    if (this.#paused.has(entrance)) return
     this.#paused.add(entrance)
     for (const listener of entrance.listeners) listener.pause()
   }
 
-  #wait(transport: Transport, entrance: E, timeout: number): void {
-    const { deadlines } = this.#host
-    const out = (): void => {
-      this.#line.delete(waiting)
+  #resume(entrance: E): void {
+    this.#paused.delete(entrance)
+    for (const listener of entrance.listeners) {
+      const failed = (error: ListenError) => Effect.sync(() => this.#host.resumeFailed(entrance, error))
+      this.#host.fork(Effect.catch(listener.resume, failed))
+      // Those who were in the backlog of the first of two may have taken all places.
+      if (this.#paused.has(entrance)) return
+    }
+  }
+
+  #wait(transport: Transport, entrance: E, client: Address.Address | undefined): void {
+    const { deadlines, settings: { limits: { atLimit } } } = this.#host
+    // Whether it was in the line still: an observer of somebody's refusal may have changed everything.
+    const out = (): boolean => {
+      if (!this.#line.delete(waiting)) return false
+      this.admission.release(client)
       deadlines.disarm(waiting)
+      return true
     }
     const waiting: Waiting<E> = {
       slot: 0,
       entrance,
       enter: () => {
-        out()
-        this.#enter(transport, entrance)
+        const barred = this.#barred(transport, entrance)
+        if (barred !== undefined) return waiting.refuse(barred)
+        if (out()) this.#enter(transport, entrance)
       },
       refuse: (limit) => {
-        out()
-        this.#refuse(transport, limit)
+        if (out()) this.#refuse(transport, limit)
       },
       expire: () => waiting.refuse(this.#full(entrance) ?? "maxConnections"),
     }
     this.#line.add(waiting)
-    if (timeout < Infinity) deadlines.arm(waiting, timeout)
+    this.admission.hold(client)
+    if (typeof atLimit === "object") deadlines.arm(waiting, atLimit.timeout)
+    // Another listener took the last place, or the settings were changed: the next ones stay in the backlog.
+    else this.#pause(entrance)
   }
 
   // ── Who it is ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #greet(transport: Transport, entrance: E, timeout: number): void {
     const { deadlines, turn } = this.#host
-    const deadline: Deadline = { slot: 0, expire: () => end("proxy.timeout") }
-    const done = (): void => {
+    const done = (): boolean => {
       deadlines.disarm(deadline)
-      this.#pending.delete(abort)
+      return this.#pending.delete(abort)
     }
-    const end = (limit: RefusalLimit, error?: FrameError): void => {
-      done()
-      this.#turnAway(proxied, entrance, limit, error)
+    const deadline: Deadline = {
+      slot: 0,
+      expire: () => {
+        if (done()) this.#turnAway(proxied, entrance, "proxy.timeout")
+      },
     }
-    const abort = (): void => end("draining")
+    const abort = (): void => {
+      if (done()) this.#reset(proxied, entrance, "draining")
+    }
     const proxied = new ProxiedTransport(transport, headers.decoder(), turn, (greeting: Greeting) => {
-      if (greeting._tag === "Invalid") return end("proxy.header", greeting.error)
       done()
       if (greeting._tag === "Read") return this.#identified(proxied, entrance, greeting.header)
-      this.#probed(proxied, entrance)
+      if (greeting._tag === "Invalid") return this.#turnAway(proxied, entrance, "proxy.header", greeting.error)
+      if (greeting.length > 0) return this.#turnAway(proxied, entrance, "proxy.header", cutShort(greeting.length))
+      // The proxy, or whatever it was, left before it had said for whom it came.
+      this.#probed(proxied.remoteAddress)
+      this.#say(proxied, nothing)
+      this.#free(entrance)
     })
     this.#pending.add(abort)
     deadlines.arm(deadline, timeout)
     proxied.begin()
   }
 
-  /** The proxy, or whatever it was, left before it had said for whom it came. */
-  #probed(transport: ProxiedTransport, entrance: E): void {
+  #probed(remoteAddress: Address.Address | undefined): void {
     this.probes++
-    this.#host.emit?.({ _tag: "Probed", remoteAddress: transport.remoteAddress })
-    this.#free(entrance)
-    this.#say(transport, nothing)
+    this.#host.emit?.({ _tag: "Probed", remoteAddress })
   }
 
   #identified(transport: Transport, entrance: E, header: ProxyHeader.ProxyHeader | undefined): void {
-    const { remoteAddress } = transport
+    const { remoteAddress, localAddress } = transport
     const limit = this.admission.admit(remoteAddress, this.#host.monotonic())
     if (limit === "maxConnectionsPerAddress" || limit === undefined) this.#notice(remoteAddress, entrance)
     if (limit !== undefined) return this.#turnAway(transport, entrance, limit)
     const rule = this.#host.settings.admit
     if (rule === undefined) return this.#host.open(entrance, transport, header)
-    const decided = (verdict: Exit.Exit<Admit>): void => {
-      if (Exit.isSuccess(verdict) && verdict.value === "admit") return this.#host.open(entrance, transport, header)
+    const peer: Peer = { remoteAddress, localAddress, proxyHeader: header, listener: entrance.address }
+    this.#ask(rule, peer, (verdict) => {
+      if (verdict === "admit") return this.#host.open(entrance, transport, header)
       this.admission.release(remoteAddress)
-      if (Exit.isFailure(verdict) && !Cause.hasInterruptsOnly(verdict.cause)) {
-        const failure = { code: undefined, cause: verdict.cause }
-        this.#host.emit?.({ _tag: "AcceptFailed", address: entrance.address, failure })
+      if (verdict === "aborted") return this.#reset(transport, entrance, "draining")
+      if (verdict === "reset") return this.#reset(transport, entrance, "admit")
+      if (typeof verdict !== "object") {
+        return this.#turnAway(transport, entrance, verdict === "late" ? "deadlines.admit" : "admit")
       }
-      if (Exit.isSuccess(verdict) && verdict.value === "reset") return this.#reset(transport, entrance, "admit")
-      this.#turnAway(transport, entrance, "admit")
-    }
-    const peer = {
-      remoteAddress,
-      localAddress: transport.localAddress,
-      proxyHeader: header,
-      listener: entrance.address,
-    }
-    const effect = Effect.suspend(() => rule(peer))
-    this.#decide(effect, decided)
-  }
-
-  /** Runs the user's rule, within its time. */
-  #decide(rule: Effect.Effect<Admit>, decided: (verdict: Exit.Exit<Admit>) => void): void {
-    const { deadlines, settings } = this.#host
-    const fiber = this.#host.fork(rule)
-    const done = fiber.pollUnsafe()
-    if (done !== undefined) return decided(done)
-    const interrupt = (): void => fiber.interruptUnsafe()
-    const deadline: Deadline = { slot: 0, expire: interrupt }
-    if (settings.deadlines.admit < Infinity) deadlines.arm(deadline, settings.deadlines.admit)
-    this.#pending.add(interrupt)
-    fiber.addObserver((exit) => {
-      deadlines.disarm(deadline)
-      this.#pending.delete(interrupt)
-      decided(exit)
+      this.#host.emit?.({ _tag: "AcceptFailed", address: entrance.address, failure: verdict })
+      this.#dismiss(transport, "admit")
+      this.#free(entrance)
     })
   }
 
+  /** Asks the user's rule, which has its time for that; `decided` is called once. */
+  #ask(rule: AdmitRule, peer: Peer, decided: (verdict: Admit | AcceptFailure | "late" | "aborted") => void): void {
+    const { deadlines, settings } = this.#host
+    const fiber = this.#host.fork(Effect.suspend(() => rule(peer)))
+    const done = fiber.pollUnsafe()
+    if (done !== undefined) return decided(verdictOf(done))
+    // Whoever cannot wait for the rule does not wait for it to be interrupted either.
+    const settle = (verdict: Admit | AcceptFailure | "late" | "aborted"): void => {
+      if (!this.#pending.delete(abort)) return
+      deadlines.disarm(deadline)
+      fiber.interruptUnsafe()
+      decided(verdict)
+    }
+    const abort = (): void => settle("aborted")
+    const deadline: Deadline = { slot: 0, expire: () => settle("late") }
+    this.#pending.add(abort)
+    deadlines.arm(deadline, settings.deadlines.admit)
+    fiber.addObserver((exit) => settle(verdictOf(exit)))
+  }
+
   /** Says once that most clients have one address: likely a proxy's. */
-  #notice(client: Address.Address | undefined, { proxied }: E): void {
+  #notice(client: Address.Address | undefined, entrance: E): void {
     const { settings, emit } = this.#host
-    if (this.#conspicuous || client === undefined || (settings.proxy !== undefined && proxied)) return
+    if (this.#conspicuous || client === undefined || this.#proxy(entrance) !== undefined) return
     if (settings.preset === "local" || !this.admission.dominates(client)) return
     this.#conspicuous = true
     const from = client._tag === "Tcp" ? client.host : Address.format(client)
@@ -320,18 +377,20 @@ export class Gate<E extends Entrance> {
   #refuse(transport: Transport, limit: RefusalLimit, error?: FrameError): void {
     const { remoteAddress } = transport
     this.#host.emit?.({ _tag: "Refused", remoteAddress, limit, ...(error === undefined ? {} : { error }) })
+    this.#dismiss(transport, limit)
+  }
+
+  #dismiss(transport: Transport, limit: RefusalLimit): void {
     const { atLimit, busy } = this.#host.settings.limits
     if (atLimit === "reset") return transport.abort()
     this.#say(transport, unwanted.has(limit) ? nothing : busy)
   }
 
   #say(transport: Transport, message: Uint8Array): void {
-    if (this.refusing >= this.#host.settings.limits.maxRefusing) return transport.abort()
-    this.refusing++
-    const { deadlines } = this.#host
-    void new Refusal(transport, message, deadlines, () => {
-      this.refusing--
-    })
+    const { deadlines, settings: { limits } } = this.#host
+    if (this.refusing >= limits.maxRefusing) return transport.abort()
+    const refusal = new Refusal(transport, message, deadlines, () => this.#refusals.delete(refusal))
+    this.#refusals.add(refusal)
   }
 }
 
@@ -347,3 +406,12 @@ interface Waiting<E> extends Deadline {
 // Who comes by a Unix socket has no name of its own.
 const sourceOf = (transport: Transport, { address }: Entrance): Address.Address | undefined =>
   transport.remoteAddress ?? (address._tag === "Unix" ? address : undefined)
+
+const cutShort = (length: number): FrameError =>
+  invalidFrame(`Cannot decode PROXY header: the stream ends after ${length} bytes of it`)
+
+// A rule that was interrupted from within refuses.
+const verdictOf = (exit: Exit.Exit<Admit>): Admit | AcceptFailure => {
+  if (Exit.isSuccess(exit)) return exit.value
+  return Cause.hasInterruptsOnly(exit.cause) ? "refuse" : { code: undefined, cause: exit.cause }
+}

@@ -23,13 +23,15 @@ export interface Beat {
   readonly ping: boolean
   /** The level of suspicion, when it has just risen to `suspectAt`. */
   readonly suspected: number | undefined
+  /** Milliseconds without anything from the peer. */
+  readonly silence: number
   /** When to look again. */
   readonly next: number
 }
 
 /** The pulse of one connection. */
 export class Pulse {
-  /** Milliseconds from the last ping to its answer, once there was one. */
+  /** Milliseconds from a ping to when its answer was read, of the last one that was. */
   roundTrip: number | undefined
   readonly #suspicion: Suspicion
   #own: number | undefined
@@ -57,6 +59,12 @@ export class Pulse {
     return this.#suspicion.level(Math.max(now, this.#heardAt))
   }
 
+  /** A ping was sent. */
+  pinged(now: number): void {
+    // Answers come in the order of their pings: the next one is that of the first.
+    this.#pingedAt ??= now
+  }
+
   /** An answer to a ping has come. */
   answered(now: number): void {
     if (this.#pingedAt === undefined) return
@@ -71,15 +79,14 @@ export class Pulse {
       this.#interval = interval
       this.#suspicion.expect(interval, now)
       this.#beatAt = now + interval
+      // Nobody has missed what was not wanted of him.
+      this.#heardAt = Math.max(this.#heardAt, now)
     }
     const level = this.level(now, heardAt)
     const ping = now >= this.#beatAt
-    if (ping) {
-      this.#beatAt = now + interval
-      this.#pingedAt = now
-    }
-    const silence = now - heardAt
-    const lostAt = heardAt + interval * settings.missed
+    if (ping) this.#beatAt = now + interval
+    const silence = now - this.#heardAt
+    const lostAt = this.#heardAt + interval * settings.missed
     const suspected = level >= settings.suspectAt && !this.#suspected ? level : undefined
     this.#suspected = level >= settings.suspectAt
     // Suspicion rises only once something is due.
@@ -88,6 +95,7 @@ export class Pulse {
       lost: now >= lostAt || level >= settings.loseAt,
       ping,
       suspected,
+      silence: Math.max(0, silence),
       next: Math.min(this.#beatAt, lostAt, soon),
     }
   }

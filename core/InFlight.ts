@@ -10,7 +10,7 @@ interface Waiting {
   readonly go: () => void
 }
 
-/** The requests of one server. */
+/** The requests of one server. Times in milliseconds. */
 export class InFlight {
   /** Weight of all that are begun and not answered. */
   used = 0
@@ -21,7 +21,8 @@ export class InFlight {
   /** Told of each change while there is a bound. */
   onChange: ((used: number, bound: number) => void) | undefined
   #bound = Infinity
-  readonly #line: Array<Waiting> = []
+  #begun = 0
+  readonly #line = new Set<Waiting>()
 
   /** Whether anything is bounded. */
   get bounded(): boolean {
@@ -30,7 +31,7 @@ export class InFlight {
 
   /** How many are waiting. */
   get waiting(): number {
-    return this.#line.length
+    return this.#line.size
   }
 
   /** Changes the bound. Those who fit now go on. */
@@ -41,44 +42,50 @@ export class InFlight {
 
   /** Takes room; whether there was any. What is heavier than the bound fits when nothing else is there. */
   take(weight: number): boolean {
-    if (this.#line.length > 0 || !this.#fits(weight)) return false
+    if (this.#line.size > 0 || !this.#fits(weight)) return false
     this.#use(weight)
     return true
   }
 
   /** Waits in line for room, which is taken when `go` is called. Returns how to leave the line. */
-  wait(weight: number, now: number, go: () => void): () => void {
+  wait(weight: number, now: number, go: () => void): (now: number) => void {
     const waiting: Waiting = { weight, since: now, go }
-    this.#line.push(waiting)
+    this.#line.add(waiting)
     this.waits++
-    return () => {
-      const index = this.#line.indexOf(waiting)
-      if (index >= 0) this.#line.splice(index, 1)
-      if (index === 0) this.#serve(now)
+    return (now) => {
+      if (this.#line.delete(waiting)) this.#serve(now)
     }
   }
 
   /** Gives room back. */
   give(weight: number, now: number): void {
-    this.#use(-weight)
-    if (this.#line.length > 0) this.#serve(now)
+    // Weights need not be whole: what they leave of a sum must not keep out who wants all of the room.
+    this.used = --this.#begun === 0 ? 0 : this.used - weight
+    this.#changed()
+    if (this.#line.size > 0) this.#serve(now)
   }
 
   #use(weight: number): void {
+    this.#begun++
     this.used += weight
+    this.#changed()
+  }
+
+  #changed(): void {
     if (this.bounded) this.onChange?.(this.used, this.#bound)
   }
 
   #fits(weight: number): boolean {
-    return this.used + Math.min(weight, this.#bound) <= this.#bound || this.used === 0
+    return this.#begun === 0 || this.used + weight <= this.#bound
   }
 
   #serve(now: number): void {
-    while (this.#line.length > 0 && this.#fits(this.#line[0]!.weight)) {
-      const { weight, since, go } = this.#line.shift()!
-      this.#use(weight)
-      this.waited += now - since
-      go()
+    for (const waiting of this.#line) {
+      if (!this.#fits(waiting.weight)) return
+      this.#line.delete(waiting)
+      this.waited += now - waiting.since
+      this.#use(waiting.weight)
+      waiting.go()
     }
   }
 }

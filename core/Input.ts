@@ -33,7 +33,8 @@ export class Input<In> {
 
   /** Adds a chunk that is lent until {@link own} is called. */
   append(chunk: Uint8Array): void {
-    this.#unread.append(chunk)
+    // Behind what is no frame there are none; whoever still has to say so must not gather it.
+    if (this.end === undefined) this.#unread.append(chunk)
   }
 
   /** Copies what is left of the chunk. */

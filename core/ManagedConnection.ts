@@ -35,7 +35,7 @@ import { type Heartbeat, Pulse } from "./Heartbeat.ts"
 import { Input } from "./Input.ts"
 import { Lanes, type MessageClass, type SendOptions } from "./MessageClass.ts"
 import { Output } from "./Output.ts"
-import { overdue } from "./Overdue.ts"
+import { overdue, partBound } from "./Overdue.ts"
 import type { Receiver, Transport, TransportEnd } from "./Sockets.ts"
 import { Stall } from "./Stall.ts"
 import type { Arrival, Supervisor } from "./Supervisor.ts"
@@ -48,6 +48,8 @@ export interface Driver {
   run(): void
   /** Whether nothing was begun that is not finished. */
   readonly idle: boolean
+  /** About how many bytes the frames came from that were decoded and are not handled. */
+  readonly held: number
   /** No more frames will be handled. Calls `connection.release()` once what was begun has ended. */
   finish(): void
   /** Interrupts what still runs, and calls `connection.release()` once it has ended. */
@@ -69,6 +71,8 @@ export const Pause = {
 
 /** How long a peer is waited for that was idle when it was ended, in milliseconds: it has most likely read all. */
 const lingerImpatient = 5_000
+/** So many times frames are decoded that turn out to be answers to pings, before the others have their turn. */
+const pongRounds = 8
 /** How much a peer may go on sending after our FIN, in bytes. */
 const lingerBytes = 16 * 1024 * 1024
 
@@ -95,6 +99,7 @@ export interface Managed<in Out> {
   isPaused(bit: number): boolean
   close(reason: CloseReason.CloseReason): void
   abort(reason: CloseReason.CloseReason): void
+  account(): void
   look(): void
 }
 
@@ -127,7 +132,10 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   readonly #beganAt: number
   #receivedAt: number
   #sentAt: number
+  #waitsSince: number // that the service waits for the peer; see `waits`
+  #waitedAfter = -1 // so many frames had come then
   #partAt = 0 // when the frame began of which a part is there; 0 for none
+  #partFrom = 0 // how many bytes had come before it
   // What most connections never need.
   readonly #heartbeat: Heartbeat<In, Out> | undefined
   readonly #pulse: Pulse | undefined
@@ -163,11 +171,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#beganAt = supervisor.deadlines.look()
     this.#receivedAt = this.#beganAt
     this.#sentAt = this.#beganAt
-    this.#throttle = supervisor.throttle(transport.remoteAddress)
+    this.#waitsSince = this.#beganAt
     this.#heartbeat = heartbeat
     this.#pulse = heartbeat === undefined ? undefined : new Pulse(supervisor.settings.heartbeat, this.#beganAt)
     this.input = new Input(codec.decoder())
     this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
+    // Last: it is to be released, and a codec may throw.
+    this.#throttle = supervisor.throttle(transport.remoteAddress)
   }
 
   /** Attaches the transport: from now on the driver is called. */
@@ -194,7 +204,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   /** Bytes in memory: what was received and is not handled, and what is not sent. */
   get held(): number {
-    return this.input.length + this.#output.unsent
+    if (this.#state === "Ended") return 0
+    const decoded = this.#state === "Open" ? this.#driver.held : 0
+    return this.input.length + decoded + this.#output.unsent + this.#transport.sending
   }
 
   /** How unlikely it is that the peer is alive; undefined without a heartbeat. */
@@ -253,14 +265,20 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** Appends at most `limit` frames to `out`, which is empty, and returns whether there were any: none once it is ending. */
   decode(out: Array<In>, limit: number): boolean {
     const { deadlines, settings } = this.supervisor
-    while (this.#state === "Open") {
+    for (let rounds = 0; this.#state === "Open"; rounds++) {
+      // Whoever sends nothing but answers to pings has no longer turns for that.
+      if (rounds === pongRounds) {
+        this.yieldTurn()
+        break
+      }
       const allowed = this.#throttle === undefined ? limit : this.#allowed(limit, out)
       if (allowed === 0 || !this.input.decode(out, allowed, settings.limits.maxFrame)) return false
       if (this.#throttle !== undefined && settings.limits.rates !== undefined) {
-        this.#throttle.takeFrames(settings.limits.rates, deadlines.now, out.length)
+        this.#throttle.takeFrames(settings.limits.rates, deadlines, out.length)
       }
       this.#partAt = this.input.length === 0 ? 0 : deadlines.ahead
-      if (this.#heartbeat?.isPong !== undefined) this.#takePongs(out, this.#heartbeat.isPong)
+      this.#partFrom = this.input.bytesReceived - this.input.length
+      if (this.#heartbeat?.isPong !== undefined) this.#takePongs(out)
       if (out.length > 0) return true
     }
     return false
@@ -279,12 +297,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
    * stays as it is then, unless the class ends it.
    */
   send(frame: Out, options?: SendOptions): CloseReason.CloseReason | undefined {
+    // What was staged goes first, and may be too much already.
+    if (this.#output.staged) this.#write()
     if (this.#state !== "Open" && this.#state !== "Closing") return this.reason!
     const kind = options?.class
     if (kind !== undefined && kind.full !== "wait" && this.isPaused(Pause.outbox)) {
       return this.#sendLater(frame, kind, options?.key)
     }
-    if (this.#output.staged) this.#write()
     const error = this.#output.enqueue(frame)
     // A sender that never pauses has to meet the mark before the turn ends.
     if (this.#output.unsent > this.supervisor.settings.limits.outboxHigh) this.#write()
@@ -302,10 +321,27 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if ((this.#mask & bit) === 0) return
     this.#mask &= ~bit
     if (this.#mask !== 0) return
+    this.#waitsSince = this.supervisor.deadlines.ahead
     this.#driver.run()
-    // The rest of a frame could not come while it was not read.
-    if (this.#partAt !== 0) this.#partAt = this.input.length === 0 ? 0 : this.supervisor.deadlines.ahead
+    this.account()
     if (this.#mask === 0) this.#resume()
+  }
+
+  /** Tells the budget what is held. */
+  account(): void {
+    const { held } = this
+    if (held === this.#held) return
+    const before = this.#held
+    this.#held = held
+    this.supervisor.budget.change(this, before, held)
+  }
+
+  /** The service has done what was to be done for the frames that came, and waits for the peer. */
+  waits(): void {
+    // Asking again and again without having been given anything is one wait.
+    if (this.input.framesReceived === this.#waitedAfter) return
+    this.#waitedAfter = this.input.framesReceived
+    this.#waitsSince = this.supervisor.deadlines.ahead
   }
 
   /** Lets the other connections have their turn before this one goes on. */
@@ -325,7 +361,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state !== "Open") return
     this.#begin("Closing", reason)
     this.input.clear()
-    this.#account()
+    this.account()
     this.supervisor.deadlines.arm(this, this.supervisor.settings.deadlines.close)
     this.#resume() // to discard what still comes
     this.#driver.finish()
@@ -380,8 +416,12 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       this.input.own()
       // What was consumed without a frame is a part of one as well.
       if (this.input.length === 0 && this.input.framesReceived > framesReceived) this.#partAt = 0
-      else if (this.#partAt === 0) this.#partAt = deadlines.ahead
-      this.#account()
+      else if (this.#partAt === 0) {
+        this.#partAt = deadlines.ahead
+        this.#partFrom = this.input.bytesReceived - chunk.length
+      }
+      if (this.#partAt !== 0) this.#watchPart()
+      this.account()
     } finally {
       turn.leave()
     }
@@ -394,7 +434,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   fin(): void {
     this.input.finish()
-    if (this.#mask === 0) this.#inTurn(() => this.#driver.run())
+    if (this.#mask !== 0) return
+    this.#inTurn(() => {
+      this.#driver.run()
+      this.account()
+    })
   }
 
   closed(end: TransportEnd): void {
@@ -459,13 +503,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       this.unpause(Pause.outbox)
       this.#wake()
     }
-    this.#account()
+    this.account()
     // Unpaused, the driver may have answered more, and begun to end.
     const left = this.#output.unsent
     if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()
-    else if (left > 0 && (this.#state === "Open" ? this.#stall?.watching !== true : this.slot === 0)) {
-      this.#watchWrites()
-    }
+    else if (this.#stall === undefined && (this.#state === "Open" || this.#state === "Flushing")) this.#watchWrites()
   }
 
   /** What becomes of a frame while more is unsent than there should be. */
@@ -498,24 +540,20 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   // ── Watching ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Tells the budget what is held. */
-  #account(): void {
-    const { held } = this
-    if (held === this.#held) return
-    const before = this.#held
-    this.#held = held
-    this.supervisor.budget.change(this, before, held)
-  }
-
   /** Begins to watch that the peer takes something of what waits for it, or sees that it has not. */
   #watchWrites(): void {
+    this.account()
     const { sending } = this.#transport
     const waiting = this.#output.unsent + sending
-    if (waiting === 0) return this.#stall?.rest()
+    if (waiting === 0) {
+      this.#stall = undefined
+      return
+    }
     const { deadlines, settings } = this.supervisor
-    const stall = this.#stall ??= new Stall()
     const taken = this.#output.bytesSent - sending
-    const verdict = stall.look(taken, waiting, deadlines.look(), settings.deadlines, settings.limits)
+    const now = deadlines.look()
+    const stall = this.#stall ??= new Stall(taken, waiting, now, settings.deadlines)
+    const verdict = stall.look(taken, waiting, now, settings.deadlines, settings.limits)
     if (typeof verdict !== "number") return this.abort(verdict)
     if (verdict < Infinity) deadlines.armBy(this, verdict - deadlines.now)
   }
@@ -533,11 +571,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
         beganAt: this.#beganAt,
         receivedAt: this.#receivedAt,
         sentAt: this.#sentAt,
+        waitsSince: this.#mask === 0 && this.#driver.idle ? this.#waitsSince : undefined,
         partAt: this.#partAt,
-        part: this.input.length,
+        part: this.input.bytesReceived - this.#partFrom,
         framesReceived: this.input.framesReceived,
-        waitsForPeer: this.#mask === 0 && this.#driver.idle,
-        sending: this.#output.unsent > 0,
+        sending: this.#output.unsent + this.#transport.sending > 0,
       },
       settings.deadlines,
       settings.limits,
@@ -545,22 +583,29 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     )
     if (typeof verdict !== "number") return this.close(verdict)
     if (verdict < Infinity) deadlines.armBy(this, verdict - deadlines.now)
-    if (this.#pulse !== undefined) this.#beat(this.#pulse)
-    if (this.#state === "Open") this.#watchWrites()
+    this.#watchWrites()
+    // Last: a ping waits for the end of the turn.
+    if (this.#pulse !== undefined && this.#state === "Open") this.#beat(this.#pulse)
+  }
+
+  /** Is armed for the part of a frame that is there; nobody else is looked at for that. */
+  #watchPart(): void {
+    const { deadlines, settings } = this.supervisor
+    const bound = partBound(settings.deadlines, settings.limits)
+    if (bound < Infinity && this.#state === "Open") deadlines.armBy(this, bound)
   }
 
   /** When something came from the peer; a peer that is not read is not silent. */
   get #heardAt(): number {
-    return this.#mask === 0 ? this.#receivedAt : Math.max(this.#receivedAt, this.supervisor.deadlines.now)
+    return Math.max(this.#receivedAt, this.#mask === 0 ? this.#waitsSince : this.supervisor.deadlines.now)
   }
 
   #beat(pulse: Pulse): void {
     const { deadlines, settings, emit } = this.supervisor
     const { id, remoteAddress } = this
-    const heardAt = this.#heardAt
-    const { lost, ping, suspected, next } = pulse.look(deadlines.now, heardAt, settings.heartbeat)
+    const beat = pulse.look(deadlines.now, this.#heardAt, settings.heartbeat)
+    const { lost, ping, suspected, silence, next } = beat
     if (suspected !== undefined) {
-      const silence = Math.max(0, deadlines.now - heardAt)
       emit?.({ _tag: "Suspected", connection: id, remoteAddress, level: suspected, silence })
     }
     // Nobody takes what waits: there is nothing to flush.
@@ -569,36 +614,47 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
         ? this.abort(CloseReason.heartbeatLost)
         : this.close(CloseReason.heartbeatLost)
     }
-    if (ping && !this.isPaused(Pause.outbox)) this.#ping()
+    if (ping && !this.isPaused(Pause.outbox)) this.#ping(pulse)
     if (next < Infinity && this.#state === "Open") deadlines.armBy(this, next - deadlines.now)
   }
 
-  #ping(): void {
-    const make = this.#heartbeat?.ping
-    if (make === undefined) return
+  #ping(pulse: Pulse): void {
+    const heartbeat = this.#heartbeat
+    if (heartbeat?.ping === undefined) return
     try {
-      const failure = this.send(make())
-      if (failure !== undefined) this.close(failure)
+      const failure = this.send(heartbeat.ping())
+      if (failure !== undefined) return this.close(failure)
+      pulse.pinged(this.supervisor.deadlines.now)
     } catch (defect) {
       this.close(CloseReason.encodeFailed(invalidFrame(`The heartbeat's ping threw: ${String(defect)}`)))
     }
   }
 
   /** Takes the answers to pings out of what was received. */
-  #takePongs(frames: Array<In>, isPong: (frame: In) => boolean): void {
+  #takePongs(frames: Array<In>): void {
     let kept = 0
     for (const frame of frames) {
-      if (isPong(frame)) this.#pulse!.answered(this.supervisor.deadlines.look())
+      if (this.#isPong(frame)) this.#pulse!.answered(this.supervisor.deadlines.look())
       else frames[kept++] = frame
     }
     frames.length = kept
   }
 
+  #isPong(frame: In): boolean {
+    try {
+      return this.#heartbeat!.isPong!(frame)
+    } catch {
+      return false // what is wrong with the frame is the service's to say
+    }
+  }
+
   /** How many frames the rates allow now, up to a limit. When none, reading waits or the connection ends. */
   #allowed(limit: number, out: Array<In>): number {
     const { rates, overRate, maxFrame } = this.supervisor.settings.limits
-    if (rates === undefined || !this.input.readable) return limit
-    const allowed = Math.min(limit, this.#throttle!.frames(rates, this.supervisor.deadlines.look()))
+    // What is no byte is no frame, but may be their end.
+    if (rates === undefined || this.input.length === 0) return limit
+    this.supervisor.deadlines.look()
+    const allowed = Math.min(limit, this.#throttle!.frames(rates, this.supervisor.deadlines))
     if (allowed > 0) return allowed
     if (overRate === "wait") this.#waitForRate()
     else if (this.input.decode(out, 1, maxFrame)) {
@@ -611,9 +667,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #takeBytes(throttle: Throttle, count: number): void {
     const { rates, overRate } = this.supervisor.settings.limits
     if (rates === undefined) return
-    const now = this.supervisor.deadlines.look()
-    throttle.takeBytes(rates, now, count)
-    if (throttle.byteWait(rates, now) === 0) return
+    this.supervisor.deadlines.look()
+    if (!throttle.takeBytes(rates, this.supervisor.deadlines, count)) return
     if (overRate === "wait") this.#waitForRate()
     else this.close(CloseReason.rateExceeded)
   }
@@ -621,10 +676,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** Does not read until the rates allow more. */
   #waitForRate(): void {
     const { deadlines, settings: { limits: { rates } } } = this.supervisor
-    const now = deadlines.look()
-    const throttle = this.#throttle!
-    const wait = rates === undefined ? 0 : Math.max(throttle.frameWait(rates, now), throttle.byteWait(rates, now))
-    if (wait === 0) return this.unpause(Pause.rate)
+    deadlines.look()
+    const wait = rates === undefined ? 0 : this.#throttle!.wait(rates, deadlines)
+    if (wait === 0) {
+      this.unpause(Pause.rate)
+      if (!this.isPaused(Pause.rate)) this.#throttle!.settle()
+      return
+    }
     this.pause(Pause.rate)
     deadlines.armBy(this, wait)
   }
@@ -635,6 +693,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#state = state
     this.reason ??= reason
     this.#mask |= Pause.ended
+    this.#throttle?.settle()
   }
 
   /** The stream is of no more use: whatever is unsent is dropped, whatever runs is interrupted. */
@@ -644,7 +703,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#dropped = this.#output.drop()
     this.#lanes?.clear()
     this.input.clear()
-    this.#account()
+    this.account()
     this.#driver.interrupt()
     this.#wake()
   }
@@ -661,7 +720,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state !== "Closing") return
     this.#state = "Flushing"
     this.supervisor.deadlines.disarm(this)
-    this.#stall?.rest()
+    this.#stall = undefined
     if (!this.#dirty) this.#touch()
   }
 

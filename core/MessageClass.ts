@@ -11,10 +11,14 @@ export interface MessageClass {
   /**
    * `wait`: the sender waits. `drop-newest`: this message is dropped. `drop-oldest`: it is kept, and the oldest kept one of
    * its class is dropped for it once there are `most`. `latest`: it is kept instead of the one with the same key, if there
-   * is one; else as `drop-oldest`. `disconnect`: the connection ends as `OutboxFull`.
+   * is one, and has its place, so that what changes often comes as well; else as `drop-oldest`. `disconnect`: the
+   * connection ends as `OutboxFull`.
    */
   readonly full: "wait" | "drop-newest" | "drop-oldest" | "latest" | "disconnect"
-  /** How many messages of this class are kept for one connection. Default 64. */
+  /**
+   * How many messages of this class are kept for one connection, at least 1. They are the sender's objects: against
+   * `limits.memory` they count once they are encoded. Default 64.
+   */
   readonly most?: number
 }
 
@@ -40,8 +44,10 @@ export class Lanes<Out> {
     let lane = this.#lanes.get(kind)
     if (lane === undefined) this.#lanes.set(kind, lane = new Map())
     const name = kind.full === "latest" ? key : {}
+    const { most = defaultMost } = kind
     if (lane.has(name)) this.dropped++
-    else if (lane.size >= (kind.most ?? defaultMost)) {
+    // What is no such number is no reason to keep all.
+    else if (lane.size > 0 && !(lane.size < most)) {
       this.dropped++
       lane.delete(lane.keys().next().value)
     }

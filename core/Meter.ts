@@ -2,7 +2,7 @@
  * How many frames and bytes somebody sends in a time: one connection, or all of one client address.
  *
  * Frames are asked for before they are taken. Bytes have come when they are counted, so they may be owed. Times in
- * milliseconds, never going back.
+ * milliseconds, never going back; `from` is one, not after now, since when nothing that was not taken is forgotten.
  */
 import * as Rate from "./Rate.ts"
 
@@ -16,35 +16,68 @@ export interface Rates {
 export class Meter {
   #frames = 0
   #bytes = 0
+  #rates: Rates | undefined // by which the two were counted
+  // Who waits for a frame, the first in front; undefined as long as nobody ever did.
+  #line: Set<object> | undefined
 
   /** How many frames may be taken now. */
-  frames({ frames }: Rates, now: number): number {
-    return frames === undefined ? Infinity : Rate.available(frames, this.#frames, now)
+  frames(rates: Rates, now: number, from: number): number {
+    const { frames } = this.#follow(rates, now)
+    return frames === undefined ? Infinity : Rate.available(frames, this.#frames, now, from)
   }
 
   /** Counts frames that were taken. */
-  takeFrames({ frames }: Rates, now: number, count: number): void {
-    if (frames !== undefined) this.#frames = Rate.spend(frames, this.#frames, now, count)
+  takeFrames(rates: Rates, now: number, from: number, count: number): void {
+    const { frames } = this.#follow(rates, now)
+    if (frames !== undefined) this.#frames = Rate.spend(frames, this.#frames, from, count)
   }
 
   /** Counts bytes that have come. */
-  takeBytes({ bytes }: Rates, now: number, count: number): void {
-    if (bytes !== undefined) this.#bytes = Rate.spend(bytes, this.#bytes, now, count)
+  takeBytes(rates: Rates, now: number, from: number, count: number): void {
+    const { bytes } = this.#follow(rates, now)
+    if (bytes !== undefined) this.#bytes = Rate.spend(bytes, this.#bytes, from, count)
   }
 
   /** Milliseconds until a frame may be taken; 0 when it may. */
-  frameWait({ frames }: Rates, now: number): number {
+  frameWait(rates: Rates, now: number): number {
+    const { frames } = this.#follow(rates, now)
     return frames === undefined ? 0 : Rate.wait(frames, this.#frames, now)
   }
 
   /** Milliseconds until no bytes are owed; 0 when none are. */
-  byteWait({ bytes }: Rates, now: number): number {
-    return bytes === undefined ? 0 : Rate.wait(bytes, this.#bytes, now)
+  byteWait(rates: Rates, now: number): number {
+    const { bytes } = this.#follow(rates, now)
+    return bytes === undefined ? 0 : Rate.owed(bytes, this.#bytes, now)
+  }
+
+  /** Whether nobody waits for a frame in front of somebody. */
+  isFirst(who: object): boolean {
+    return this.#line === undefined || this.#line.size === 0 || this.#line.values().next().value === who
+  }
+
+  /** Waits for a frame, behind the others; whoever waits already stays where he is. */
+  enqueue(who: object): void {
+    this.#line ??= new Set()
+    this.#line.add(who)
+  }
+
+  /** Waits no longer. */
+  leave(who: object): void {
+    this.#line?.delete(who)
   }
 
   /** When everything will be as if nothing had been taken. */
   get fullAt(): number {
     return Math.max(this.#frames, this.#bytes)
+  }
+
+  // Who has waited for a low rate need not go on with that when it is raised: so much was taken, by whichever rate.
+  #follow(rates: Rates, now: number): Rates {
+    if (rates === this.#rates) return rates
+    this.#frames = Rate.convert(this.#rates?.frames, rates.frames, this.#frames, now)
+    this.#bytes = Rate.convert(this.#rates?.bytes, rates.bytes, this.#bytes, now)
+    this.#rates = rates
+    return rates
   }
 }
 

@@ -18,14 +18,16 @@ export interface LimitOptions {
   readonly acceptRate?: Rate | "off"
   /** New connections of one client address. */
   readonly acceptRatePerAddress?: Rate | "off"
-  /** Networks such as `10.0.0.0/8` or `2001:db8::/32`: nobody else may enter. Empty: everybody may. */
+  /** Networks such as `10.0.0.0/8` or `2001:db8::/32`, or single addresses: nobody else may enter. Empty: everybody may. */
   readonly allow?: ReadonlyArray<string>
   /** Networks whose clients may not enter, whatever `allow` says. */
   readonly deny?: ReadonlyArray<string>
   /**
    * What becomes of a client at a limit: it is refused by closing, or by a reset. Where only a place is missing it may
    * also wait for one, unread: in a queue with a bound of its own, or in the system's backlog, where the runtime can leave
-   * it there. At other limits these two refuse by closing.
+   * it there (up to 64 that had been accepted wait as in a queue without a time). At other limits these two refuse by
+   * closing. Whoever waits counts for `maxConnectionsPerAddress`, is served first come, first served, and is refused when
+   * the server drains or a change takes the queue away.
    */
   readonly atLimit?: "refuse" | "reset" | "backlog" | Queue
   /** What a client is told that is refused because of a limit; text is sent as UTF-8. Default: nothing. */
@@ -38,9 +40,17 @@ export interface LimitOptions {
   readonly outboxLow?: number
   /** Bytes of one frame, whatever its codec allows. */
   readonly maxFrame?: number
-  /** Bytes that all connections together may hold: what was received and is not handled, and what is not sent. */
+  /**
+   * Bytes that all connections together may hold: what was received and is not handled, and what is not sent. From 0.8 of
+   * it nobody new is let in, and whoever holds more than the average is not read, until it is 0.6. At it, or when it does
+   * not fall by that, the least important end by a reset, of these first who holds most. It holds at once also when it is
+   * lowered.
+   */
   readonly memory?: number
-  /** Requests at once, of all connections, that are begun and not answered; by weight where a service gives one. */
+  /**
+   * Requests at once, of all connections, that are begun and not answered; by weight where a service gives one. Beyond
+   * it connections are not read and wait in line. Sessions have no requests.
+   */
   readonly maxInFlight?: number
   /** Frames of one connection. */
   readonly frameRate?: Rate | "off"
@@ -50,11 +60,14 @@ export interface LimitOptions {
   readonly frameRatePerAddress?: Rate | "off"
   /** Bytes received of all connections of one client address. */
   readonly byteRatePerAddress?: Rate | "off"
-  /** Over a rate of frames or bytes, a connection is not read for a while, or ended. */
+  /**
+   * Over a rate of frames or bytes, a connection is not read for a while, or ended. Those of one client address go on in
+   * turn. Who is ended for a burst may have been held up on the way: give those room.
+   */
   readonly overRate?: "wait" | "close"
   /**
-   * Bytes a second at least, while a frame is being received and while something waits to be sent, once `deadlines.grace`
-   * is over.
+   * Bytes a second at least, on average, while a frame is being received, once `deadlines.grace` is over; and while
+   * something waits to be sent, once that and half a minute are over.
    */
   readonly minRate?: number
 }
@@ -65,7 +78,10 @@ export interface Queue {
   readonly timeout: Duration.Input
 }
 
-/** Bounds in time. `Infinity` for none. Whatever is left out is as the preset says. */
+/**
+ * Bounds in time. `Infinity` for none; 0 only for `close`, `linger`, `grace` and `drain`. Whatever is left out is as the
+ * preset says.
+ */
 export interface DeadlineOptions {
   /** For what was begun, and its scope, to end when a connection closes. */
   readonly close?: Duration.Input
@@ -74,13 +90,13 @@ export interface DeadlineOptions {
    * answer. At most 5 s when the server drains.
    */
   readonly linger?: Duration.Input
-  /** In which a peer takes nothing of what is waiting for it; then reset. */
+  /** In which a peer takes nothing of what is waiting for it; then reset. Noticed up to an eighth of it late. */
   readonly writeStall?: Duration.Input
   /** From the beginning of a connection to its first whole frame. */
   readonly firstFrame?: Duration.Input
   /** From the first byte of a frame to its last; bytes in between give no more time. */
   readonly frame?: Duration.Input
-  /** In which nothing goes either way, while the service waits for the peer. */
+  /** In which nothing goes either way, signs of life included, while the service waits for the peer. */
   readonly idle?: Duration.Input
   /** In which nothing is received, while the service waits for the peer. */
   readonly readIdle?: Duration.Input
@@ -113,7 +129,11 @@ export interface HeartbeatOptions {
 
 /** What is done when the process cannot keep up. */
 export interface OverloadOptions {
-  /** How late the event loop may be. Above it nobody is let in; when that does not help, the least important end. */
+  /**
+   * How late the event loop may be. Above it nobody is let in. When it is so at four looks in a row, a quarter of a second
+   * and that lateness apart, one of a hundred connections is closed at each: the least important, of these first who
+   * holds most memory. At half of it all is well again. Infinity: nobody looks.
+   */
   readonly lag?: Duration.Input
 }
 
@@ -133,7 +153,7 @@ export interface Alarm {
   readonly of: "maxConnections" | "memory" | "maxInFlight"
   /** A share of the limit, above 0 and up to 1. */
   readonly at: number
-  /** In which it is not emitted again. Default 1 minute. */
+  /** In which it is not emitted again; what was crossed meanwhile, and still is, is told after it. Default 1 minute. */
   readonly cooldown?: Duration.Input
 }
 
@@ -151,7 +171,7 @@ export interface Peer {
 /** Whether somebody may enter; if not, how that is said. */
 export type Admit = "admit" | "refuse" | "reset"
 
-/** A rule of one's own, asked after all others. Its defect refuses. */
+/** A rule of one's own, asked after all others. Its defect refuses, and is an `AcceptFailed` with its cause. */
 export type AdmitRule = (peer: Peer) => Effect<Admit>
 
 /** A set of defaults that fit together. See `presets`. */

@@ -13,45 +13,50 @@ export interface Standing {
   /** When something was received, and when something was sent. */
   readonly receivedAt: number
   readonly sentAt: number
+  /** Since when nothing is to be done but to wait for the peer, which is read; undefined while that is not so. */
+  readonly waitsSince: number | undefined
   /** When the frame began of which a part is there; 0 for none. */
   readonly partAt: number
-  /** Bytes of that part. */
+  /** Bytes that came of it. */
   readonly part: number
   readonly framesReceived: number
-  /** Nothing is to be done but to wait for the peer, and it is read. */
-  readonly waitsForPeer: boolean
   /** Bytes are waiting for the peer to take them. */
   readonly sending: boolean
 }
 
 /** Why a connection has to end now, or when to look again (Infinity: not for this). */
 export const overdue = (
-  standing: Standing,
+  { id, beganAt, receivedAt, sentAt, waitsSince, partAt, part, framesReceived, sending }: Standing,
   deadlines: Bounds,
   { minRate }: Limits,
   now: number,
 ): CloseReason.CloseReason | number => {
-  const { id, beganAt, receivedAt, sentAt, partAt, part, framesReceived, waitsForPeer, sending } = standing
-  const due = (since: number, bound: number, blames: boolean): number => (blames ? since : Math.max(since, now)) + bound
+  const due = (since: number, bound: number, silent = true): number =>
+    (silent && waitsSince !== undefined ? Math.max(since, waitsSince) : Math.max(since, now)) + bound
   const age = beganAt + deadlines.maxAge * (1 - spread(id))
   if (now >= age) return CloseReason.maxAge
-  const first = framesReceived === 0 ? due(beganAt, deadlines.firstFrame, waitsForPeer) : Infinity
+  const first = framesReceived === 0 ? due(beganAt, deadlines.firstFrame) : Infinity
   if (now >= first) return CloseReason.firstFrameTimeout
-  // Also without a part: one may begin, and is not to be armed for at each.
-  const inPart = waitsForPeer && partAt !== 0
-  const frame = due(partAt, deadlines.frame, inPart)
+  const frame = partAt === 0 ? Infinity : due(partAt, deadlines.frame)
   if (now >= frame) return CloseReason.frameTimeout
-  const slow = minRate === 0 ? Infinity : due(partAt, deadlines.grace + (inPart ? part * 1_000 / minRate : 0), inPart)
+  const slow = partAt === 0 ? Infinity : due(partAt, slowAfter(part, deadlines, minRate))
   if (now >= slow) return CloseReason.tooSlow
-  const silent = waitsForPeer && !sending
-  const idle = due(Math.max(receivedAt, sentAt), deadlines.idle, silent)
+  const idle = due(Math.max(receivedAt, sentAt), deadlines.idle, !sending)
   if (now >= idle) return CloseReason.idleTimeout("idle")
-  const readIdle = due(receivedAt, deadlines.readIdle, waitsForPeer)
+  const readIdle = due(receivedAt, deadlines.readIdle)
   if (now >= readIdle) return CloseReason.idleTimeout("readIdle")
-  const writeIdle = due(sentAt, deadlines.writeIdle, silent)
+  const writeIdle = due(sentAt, deadlines.writeIdle, !sending)
   if (now >= writeIdle) return CloseReason.idleTimeout("writeIdle")
   return Math.min(age, first, frame, slow, idle, readIdle, writeIdle)
 }
+
+/** How long after its beginning a frame may be overdue at the soonest, in milliseconds. */
+export const partBound = (deadlines: Bounds, { minRate }: Limits): number =>
+  Math.min(deadlines.frame, slowAfter(0, deadlines, minRate))
+
+/** How long so many bytes of a frame may take. */
+const slowAfter = (bytes: number, { grace }: Bounds, minRate: number): number =>
+  minRate === 0 ? Infinity : grace + bytes * 1_000 / minRate
 
 /** Up to a tenth, different for neighbouring ids (Knuth's multiplicative hashing), and the same each time. */
 const spread = (id: number): number => ((id * 2_654_435_761) >>> 0) / 2 ** 32 / 10

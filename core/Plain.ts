@@ -38,7 +38,10 @@ export interface PlainOptions<Out, State, In = never> {
   readonly timeout?: Duration.Input
   /** Signs of life. Default: none are wanted. */
   readonly heartbeat?: Heartbeat<In, Out>
-  /** How much of `limits.maxInFlight` a request takes, above 0. Default 1. */
+  /**
+   * How much of `limits.maxInFlight` a request takes. One that is heavier than all of it is handled alone; what is no
+   * number above 0 counts as 1. Default 1.
+   */
   readonly weight?: (frame: In) => number
   /**
    * Makes `connection.state` before the first frame of a connection. Where it takes the connection, write the
@@ -71,8 +74,9 @@ export class PlainConnection<in Out, out State = undefined> extends ConnectionIn
 
   /**
    * Sends a frame that is not a reply, at any time. Whoever awaits it sends no faster than the peer reads: it resolves
-   * once no more than `limits.outboxHigh` bytes are unsent, with false when the connection is over. What `options.class`
-   * says becomes of the frame while more is unsent; then it resolves at once. Never rejects. A frame that the codec cannot write ends the connection as `EncodeFailed`.
+   * once no more than `limits.outboxHigh` bytes are unsent, with false when the connection is over. Where `options.class`
+   * says what becomes of a frame while more is unsent, it resolves at once. Never rejects. A frame that the codec cannot
+   * write ends the connection as `EncodeFailed`.
    */
   send(frame: Out, options?: SendOptions): Promise<boolean> {
     const failure = this.#engine.send(frame, options)

@@ -11,11 +11,11 @@ import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
 import type { Receiver, Transport, TransportEnd } from "./Sockets.ts"
 import type { Turn } from "./Turn.ts"
 
-/** How reading a header ended. `Gone`: the peer left before it was whole; whether it had said anything. */
+/** How reading a header ended. `Gone`: the peer left before it was whole; how many bytes of it had come. */
 export type Greeting =
   | { readonly _tag: "Read"; readonly header: ProxyHeader }
   | { readonly _tag: "Invalid"; readonly error: FrameError }
-  | { readonly _tag: "Gone"; readonly silent: boolean }
+  | { readonly _tag: "Gone"; readonly length: number }
 
 /** One transport behind a proxy. `greeted` is called once; it may attach at once, or whenever it likes. */
 export class ProxiedTransport implements Transport, Receiver {
@@ -133,7 +133,7 @@ export class ProxiedTransport implements Transport, Receiver {
   }
 
   #gone(): void {
-    this.#greet({ _tag: "Gone", silent: this.#unread.length === 0 })
+    this.#greet({ _tag: "Gone", length: this.#unread.length })
   }
 
   #greet(greeting: Greeting): void {

@@ -31,19 +31,32 @@ export const take = (rate: Rate, state: number, now: number): number | undefined
 
 const tolerance = 1e-6
 
-/** How many whole ones a bucket has at a time. */
-export const available = (rate: Rate, state: number, now: number): number =>
-  Math.max(0, Math.floor((recovery(rate) - Math.max(state - now, 0) + tolerance) * rate.perSecond / 1_000))
+/**
+ * How many whole ones a bucket has at a time: none exactly when there is something to {@link wait} for. What it gained
+ * since `from` is there besides the burst.
+ */
+export const available = (rate: Rate, state: number, now: number, from = now): number => {
+  if (wait(rate, state, now) > 0) return 0
+  const gained = recovery(rate) + now - Math.max(state, from)
+  return Math.max(1, Math.floor((gained + tolerance) * rate.perSecond / 1_000))
+}
 
 /** Takes so many, whether they are there or not: the new state of a bucket. What was not there is owed. */
 export const spend = (rate: Rate, state: number, now: number, amount: number): number =>
   Math.max(state, now) + amount * 1_000 / rate.perSecond
 
 /** Milliseconds until there is one to take; 0 when there is. */
-export const wait = (rate: Rate, state: number, now: number): number => {
-  const missing = state - now + 1_000 / rate.perSecond - recovery(rate)
+export const wait = (rate: Rate, state: number, now: number): number => owed(rate, state + 1_000 / rate.perSecond, now)
+
+/** Milliseconds until nothing is owed; 0 when nothing is. */
+export const owed = (rate: Rate, state: number, now: number): number => {
+  const missing = state - now - recovery(rate)
   return missing > tolerance ? missing : 0
 }
+
+/** The state of a bucket of which so much was taken as of one with another rate; a full one where either has no bound. */
+export const convert = (before: Rate | undefined, rate: Rate | undefined, state: number, now: number): number =>
+  before === undefined || rate === undefined ? now : now + Math.max(state - now, 0) * before.perSecond / rate.perSecond
 
 /** The buckets of many keys, of which only those that are not full are kept. */
 export class Rates {

@@ -105,6 +105,7 @@ export class Registry implements Supervisor, Host<Door> {
     }
     this.gate = new Gate(this)
     this.inFlight.onChange = (used, bound) => this.#alarm("maxInFlight", used, bound)
+    this.budget.onChange = (total, bound) => this.#alarm("memory", total, bound)
     this.budget.onTight = () => this.turn.next(() => this.#relieve())
     this.#apply()
   }
@@ -120,6 +121,9 @@ export class Registry implements Supervisor, Host<Door> {
     this.gate.update()
     // Whatever is due sooner now has to be armed for.
     for (const connection of [...this.connections.values()]) engineOf(connection).look()
+    this.#alarm("maxConnections", this.connections.size, this.settings.limits.maxConnections)
+    this.#alarm("memory", this.budget.total, this.settings.limits.memory)
+    this.#alarm("maxInFlight", this.inFlight.used, this.settings.limits.maxInFlight)
     this.emit?.({ _tag: "Updated" })
   }
 
@@ -135,17 +139,21 @@ export class Registry implements Supervisor, Host<Door> {
 
   #apply(): void {
     const { limits, heartbeat, overload } = this.settings
-    this.#alarms = this.settings.alarms.map((alarm) => ({ ...alarm, threshold: new Threshold() }))
+    // What was said of an alarm is still said when something else is changed.
+    const before = this.#alarms
+    this.#alarms = this.settings.alarms.map((alarm) => ({
+      ...alarm,
+      threshold: before.find(({ of, at }) => of === alarm.of && at === alarm.at)?.threshold ?? new Threshold(),
+    }))
     this.budget.bound = limits.memory
     this.inFlight.update(limits.maxInFlight, this.deadlines.look())
     if (overload.lag < Infinity) this.deadlines.armBy(this.#sampler, sampleMillis)
-    if (heartbeat.interval < 20_000 || heartbeat.interval > 60_000) {
+    const { interval } = heartbeat
+    if (interval < 20_000 || (interval > 60_000 && interval < Infinity)) {
       this.#advise(
         "heartbeat.interval",
-        `A heartbeat every ${
-          heartbeat.interval / 1_000
-        } s: below 20 s it costs radios and batteries, above 60 s routers ` +
-          "on the way may have forgotten the connection",
+        `A heartbeat every ${interval / 1_000} s: below 20 s it costs radios and batteries, above 60 s ` +
+          "routers on the way may have forgotten the connection",
       )
     }
   }
@@ -183,8 +191,12 @@ export class Registry implements Supervisor, Host<Door> {
     if (this.settings.limits.rates === undefined) return undefined
     const key = client === undefined ? undefined : Address.networkKey(client)
     if (key === undefined) return new Throttle(new Meter(), () => {})
-    const meter = this.#meters.acquire(key, this.deadlines.look())
-    return new Throttle(meter, () => this.#meters.release(key, this.deadlines.look()))
+    const { deadlines } = this
+    deadlines.look()
+    return new Throttle(this.#meters.acquire(key, deadlines.elapsed), () => {
+      deadlines.look()
+      this.#meters.release(key, deadlines.elapsed)
+    })
   }
 
   open(door: Door, transport: Transport, proxyHeader: ProxyHeader | undefined): void {
@@ -277,38 +289,43 @@ export class Registry implements Supervisor, Host<Door> {
     const { load } = this.#overload
     const now = this.#overload.sample(this.deadlines.lag, bound)
     if (now !== load) this.emit?.({ _tag: "LoadChanged", load: now, lag: this.deadlines.lag })
-    if (now === "shedding") this.#shed(CloseReason.overloaded("lag"), Math.ceil(this.connections.size / 100))
+    if (now !== "shedding") return
+    // A process that is late still finishes what it has begun.
+    const open = this.#expendable().filter((connection) => engineOf(connection).reason === undefined)
+    for (const connection of open.slice(0, Math.ceil(this.connections.size / 100))) {
+      connection.closeUnsafe(CloseReason.overloaded("lag"))
+    }
   }
 
   #relieve(): void {
     const { budget } = this
-    const { limits } = this.settings
-    this.#alarm("memory", budget.total, limits.memory)
-    for (let excess = budget.look(); excess > 0;) {
-      const before = budget.total
-      this.#shed(CloseReason.overloaded("memory"), 1)
-      if (budget.total >= before) break // nobody is left who holds anything
-      excess -= before - budget.total
-    }
+    // What the system has taken meanwhile, nobody was told of.
+    for (const connection of this.connections.values()) engineOf(connection).account()
+    const excess = budget.look()
+    if (excess > 0) this.#free(budget.total - excess)
     if (budget.tight) this.deadlines.arm(this.#reliever, sampleMillis)
   }
 
   readonly #reliever: Deadline = { slot: 0, expire: () => this.turn.next(() => this.#relieve()) }
 
-  /** Ends some connections: the least important ones, and of these the fattest. */
-  #shed(reason: CloseReason.Overloaded, count: number): void {
-    const open = [...this.connections.values()].filter((connection) => engineOf(connection).reason === undefined)
-    open.sort((a, b) => a.importance - b.importance || b.held - a.held)
-    for (const connection of open.slice(0, count)) {
-      // What lies in memory goes at once; a process that is late still finishes what it has begun.
-      if (reason.limit === "memory") connection.abortUnsafe(reason)
-      else connection.closeUnsafe(reason)
+  /** Ends connections that hold something until no more than so many bytes are held, also those that are ending. */
+  #free(enough: number): void {
+    for (const connection of this.#expendable()) {
+      if (this.budget.total <= enough) return
+      // What lies in memory has to go at once.
+      if (connection.held > 0) connection.abortUnsafe(CloseReason.overloaded("memory"))
     }
+  }
+
+  /** The connections, the least important ones first, and of these the fattest. */
+  #expendable(): ReadonlyArray<Connection> {
+    const held = new Map([...this.connections.values()].map((connection) => [connection, connection.held]))
+    return [...held.keys()].sort((a, b) => a.importance - b.importance || held.get(b)! - held.get(a)!)
   }
 
   #alarm(of: "maxConnections" | "memory" | "maxInFlight", value: number, limit: number): void {
     for (const { of: what, at, cooldown, threshold } of this.#alarms) {
-      if (what !== of || !threshold.crossed(value, limit * at, this.monotonic(), cooldown)) continue
+      if (what !== of || !threshold.crossed(value, limit * at, () => this.monotonic(), cooldown)) continue
       this.emit?.({ _tag: "LimitCrossed", limit: of, value, threshold: limit * at })
     }
   }

@@ -86,13 +86,15 @@ export class ReplyDriver<In, Out, Face> implements Driver {
   // Decoded and not yet handled; only while something holds them up.
   #frames: Array<In> | undefined
   #next = 0
+  held = 0
   #failures = 0
   // Room among all requests of the server: taken for the next one, and how to stop waiting for it.
   #room = 0
-  #leaveLine: (() => void) | undefined
+  #leaveLine: ((now: number) => void) | undefined
   #opening: Fiber<Face, unknown> | undefined
   #handling = false
   #finishing = false
+  #interrupting = false
 
   constructor(connection: ManagedConnection<In, Out>, responder: Responder<In, Out, Face>, face: Face) {
     this.#connection = connection
@@ -132,7 +134,9 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     const unread = connection.input.length
     let next = this.#next
     let left = framesPerTurn
+    let bytesEach = this.held / (frames.length - next)
     this.#frames = undefined
+    this.held = 0
     while (connection.running) {
       if (next < frames.length) {
         const frame = frames[next]!
@@ -149,14 +153,17 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       }
       frames.length = 0
       next = 0
+      const { length } = connection.input
       if (!connection.decode(frames, framesPerDecode)) break
       left -= frames.length
+      bytesEach = (length - connection.input.length) / frames.length
     }
     this.#handling = false
     if (this.#finishing) return this.#releaseIfIdle()
     if (next < frames.length) {
       this.#frames = frames
       this.#next = next
+      this.held = Math.round((frames.length - next) * bytesEach)
     } else {
       this.#next = 0
       if (connection.input.end !== undefined) this.#endInput()
@@ -166,14 +173,14 @@ export class ReplyDriver<In, Out, Face> implements Driver {
   finish(): void {
     this.#finishing = true
     this.#frames = undefined
-    this.#leaveLine?.()
+    this.#leaveLine?.(this.#connection.supervisor.deadlines.look())
     this.#leaveLine = undefined
-    if (this.#room > 0 && !this.#handling) this.#giveRoom(this.#takenRoom())
     this.#releaseIfIdle()
     this.#opening?.interruptUnsafe()
   }
 
   interrupt(): void {
+    this.#interrupting = true
     this.finish()
     for (const slot of [...this.#slots]) slot.fiber?.interruptUnsafe()
   }
@@ -192,7 +199,11 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       this.#leaveLine = undefined
       this.#room = weight
       // Whoever gave the room has something else to finish first.
-      turn.next(() => this.#connection.unpause(Pause.inFlight))
+      turn.next(() => {
+        this.#connection.unpause(Pause.inFlight)
+        // Something has come in between that holds it up, or its end: nobody is to wait for that as well.
+        if (this.#room > 0) this.#giveRoom(this.#takenRoom())
+      })
     })
     return false
   }
@@ -261,6 +272,8 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       if (room > 0) this.#giveRoom(room)
       this.#collect(slot)
     })
+    // It has ended its own connection and gone on: whoever was to be interrupted was not there yet.
+    if (this.#interrupting) fiber.interruptUnsafe()
   }
 
   #push(slot: Slot<Out>): void {
@@ -278,6 +291,7 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       this.#answer(slot.exit!)
     }
     if (this.#finishing) return this.#releaseIfIdle()
+    if (slots.length === 0) this.#connection.waits()
     if (slots.length < this.#responder.concurrency) this.#connection.unpause(Pause.concurrency)
     this.#endInput()
   }

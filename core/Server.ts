@@ -70,7 +70,7 @@ export interface Server {
   readonly usage: Usage
   /**
    * Changes limits, deadlines and policies of the running server, all at once or not at all; what is not named stays as
-   * it is. Nobody is ended because a limit is lower now: it holds for who comes.
+   * it is. Nobody is ended because a limit is lower now: it holds for who comes. `limits.memory` alone holds for all.
    */
   update(changes: Tunables): Effect.Effect<void, SettingsError>
   /** Stops accepting, lets everything begun finish, ends all connections and says how it went. Done once. */

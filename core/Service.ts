@@ -56,7 +56,10 @@ export interface RespondOptions<In, Out, State, E, R> {
   readonly timeout?: Duration.Input
   /** Signs of life. Default: none are wanted. */
   readonly heartbeat?: Heartbeat<In, Out>
-  /** How much of `limits.maxInFlight` a request takes, above 0. Default 1. */
+  /**
+   * How much of `limits.maxInFlight` a request takes. One that is heavier than all of it is handled alone; what is no
+   * number above 0 counts as 1. Default 1.
+   */
   readonly weight?: (frame: In) => number
   /**
    * Makes the state of a connection before its first frame. What it acquires is released when the connection ends.

@@ -59,6 +59,8 @@ export class SessionDriver<In> implements Driver {
   #next = 0
   #waiters: Array<() => void> = []
   #fiber: Fiber<void, unknown> | undefined
+  /** All that were decoded together count until more are asked for. */
+  held = 0
   #ended = false
 
   constructor(connection: ManagedConnection<In, never>) {
@@ -119,8 +121,12 @@ export class SessionDriver<In> implements Driver {
     if (this.#next < this.#frames.length) return true
     this.#frames.length = 0
     this.#next = 0
+    const { input } = this.#connection
+    const { length } = input
     const filled = this.#connection.decode(this.#frames, framesPerDecode)
-    if (this.#connection.input.length <= inputHigh) this.#connection.unpause(Pause.input)
+    this.held = filled ? length - input.length : 0
+    this.#connection.account()
+    if (input.length <= inputHigh) this.#connection.unpause(Pause.input)
     return filled
   }
 
@@ -132,6 +138,7 @@ export class SessionDriver<In> implements Driver {
 
   readonly #input: Effect.Effect<void> = Effect.callback((resume) => {
     const wake = (): void => resume(Exit.void)
+    this.#connection.waits()
     // An empty array that is pushed to makes room for many.
     if (this.#waiters.length === 0) this.#waiters = [wake]
     else this.#waiters.push(wake)

@@ -101,6 +101,7 @@ export const merge = (before: Tunables, now: Tunables): Tunables => ({
 
 /** Checks what was said and adds what was not. `local`: whether all listeners are. Throws a {@link SettingsError}. */
 export const resolve = (said: Tunables, local: boolean): Settings => {
+  known("", said, options)
   const preset = said.preset ?? (local ? "local" : "internet")
   if (!Object.hasOwn(presets, preset)) throw new SettingsError("preset", preset, oneOf(Object.keys(presets)))
   const defaults = presets[preset]
@@ -132,32 +133,32 @@ export const resolve = (said: Tunables, local: boolean): Settings => {
       maxInFlight: whole("limits.maxInFlight", limits.maxInFlight, 1),
       rates: rates(limits),
       overRate: choice("limits.overRate", limits.overRate, ["wait", "close"]),
-      minRate: atLeast("limits.minRate", limits.minRate, 0),
+      minRate: minRate(limits.minRate),
     },
     deadlines: {
       close: millis("deadlines.close", deadlines.close),
       linger: millis("deadlines.linger", deadlines.linger),
-      writeStall: millis("deadlines.writeStall", deadlines.writeStall),
-      firstFrame: millis("deadlines.firstFrame", deadlines.firstFrame),
-      frame: millis("deadlines.frame", deadlines.frame),
-      idle: millis("deadlines.idle", deadlines.idle),
-      readIdle: millis("deadlines.readIdle", deadlines.readIdle),
-      writeIdle: millis("deadlines.writeIdle", deadlines.writeIdle),
-      maxAge: millis("deadlines.maxAge", deadlines.maxAge),
+      writeStall: positive("deadlines.writeStall", deadlines.writeStall),
+      firstFrame: positive("deadlines.firstFrame", deadlines.firstFrame),
+      frame: positive("deadlines.frame", deadlines.frame),
+      idle: positive("deadlines.idle", deadlines.idle),
+      readIdle: positive("deadlines.readIdle", deadlines.readIdle),
+      writeIdle: positive("deadlines.writeIdle", deadlines.writeIdle),
+      maxAge: positive("deadlines.maxAge", deadlines.maxAge),
       grace: millis("deadlines.grace", deadlines.grace),
-      admit: millis("deadlines.admit", deadlines.admit),
+      admit: positive("deadlines.admit", deadlines.admit),
       drain: millis("deadlines.drain", deadlines.drain),
     },
     heartbeat: {
       interval: positive("heartbeat.interval", heartbeat.interval),
       missed: whole("heartbeat.missed", heartbeat.missed, 1),
-      suspectAt: atLeast("heartbeat.suspectAt", heartbeat.suspectAt, 0),
-      loseAt: atLeast("heartbeat.loseAt", heartbeat.loseAt, 0),
+      suspectAt: above("heartbeat.suspectAt", heartbeat.suspectAt, 0),
+      loseAt: above("heartbeat.loseAt", heartbeat.loseAt, 0),
     },
     overload: { lag: positive("overload.lag", overload.lag) },
     proxy: said.proxy === undefined ? undefined : proxy(said.proxy),
-    alarms: (said.alarms ?? defaultAlarms).map(alarm),
-    admit: said.admit,
+    alarms: list("alarms", said.alarms ?? defaultAlarms, `a list such as [{ of: "memory", at: 0.9 }]`).map(alarm),
+    admit: admit(said.admit),
   }
   if (preset === "behind-proxy" && settings.proxy === undefined) {
     throw new SettingsError("proxy", undefined, `{ trusted: ["10.0.0.0/8"] } or the like, with preset "behind-proxy"`)
@@ -170,6 +171,17 @@ export const resolve = (said: Tunables, local: boolean): Settings => {
     )
   }
   return settings
+}
+
+const options: Record<keyof Tunables, true> = {
+  preset: true,
+  limits: true,
+  deadlines: true,
+  heartbeat: true,
+  overload: true,
+  proxy: true,
+  alarms: true,
+  admit: true,
 }
 
 const defaultAlarms: ReadonlyArray<Alarm> = [
@@ -188,12 +200,28 @@ const layered = <Group extends object>(
   const group = { ...all }
   for (const layer of [preset, said]) {
     if (layer === undefined) continue
+    known(name, layer, all)
     for (const [key, value] of Object.entries(layer)) {
-      if (!Object.hasOwn(all, key)) throw new SettingsError(`${name}.${key}`, value, oneOf(Object.keys(all)))
       if (value !== undefined) group[key as keyof Group] = value as Required<Group>[keyof Group] // a key of it
     }
   }
   return group
+}
+
+/** Refuses what is no group of options, and options that do not exist: whoever misspells one has not set it. */
+const known = (group: string, said: object, all: object): void => {
+  if (typeof said !== "object" || said === null || Array.isArray(said)) {
+    throw new SettingsError(group, said, "a group of options")
+  }
+  for (const [key, value] of Object.entries(said)) {
+    if (Object.hasOwn(all, key)) continue
+    throw new SettingsError(group === "" ? key : `${group}.${key}`, value, oneOf(Object.keys(all)))
+  }
+}
+
+const list = <A>(name: string, value: ReadonlyArray<A>, accepted: string): ReadonlyArray<A> => {
+  if (Array.isArray(value)) return value
+  throw new SettingsError(name, value, accepted)
 }
 
 const oneOf = (names: ReadonlyArray<string>): string => `one of ${names.join(", ")}`
@@ -203,9 +231,14 @@ const whole = (name: string, value: number, least: number): number => {
   throw new SettingsError(name, value, `an integer from ${least}, or Infinity`)
 }
 
-const atLeast = (name: string, value: number, least: number): number => {
-  if (typeof value === "number" && value >= least) return value
-  throw new SettingsError(name, value, `a number from ${least}`)
+const minRate = (value: number): number => {
+  if (typeof value === "number" && value >= 0 && value < Infinity) return value
+  throw new SettingsError("limits.minRate", value, "bytes a second, from 0")
+}
+
+const above = (name: string, value: number, bound: number): number => {
+  if (typeof value === "number" && value > bound) return value
+  throw new SettingsError(name, value, `a number above ${bound}`)
 }
 
 const choice = <A extends string>(name: string, value: A, accepted: ReadonlyArray<A>): A => {
@@ -233,7 +266,7 @@ const rates = (limits: Required<LimitOptions>): Limits["rates"] => {
 }
 
 const millis = (name: string, value: Duration.Input): number => {
-  const duration = Duration.fromInput(value)
+  const duration = Number.isNaN(value) ? undefined : Duration.fromInput(value)
   const amount = duration === undefined || duration._tag === "None" ? NaN : Duration.toMillis(duration.value)
   if (amount >= 0) return amount
   throw new SettingsError(name, value, `milliseconds, a duration such as "30 seconds", or Infinity`)
@@ -242,14 +275,14 @@ const millis = (name: string, value: Duration.Input): number => {
 const positive = (name: string, value: Duration.Input): number => {
   const amount = millis(name, value)
   if (amount > 0) return amount
-  throw new SettingsError(name, value, "more than 0")
+  throw new SettingsError(name, value, "more than 0, Infinity for no bound")
 }
 
-const networks = (name: string, list: ReadonlyArray<string>, unix: boolean): Networks.Networks => {
-  const parsed = Networks.parse(list, { unix })
+const networks = (name: string, texts: ReadonlyArray<string>, unix: boolean): Networks.Networks => {
+  const accepted = `a network such as 10.0.0.0/8 or 2001:db8::/32, an address${unix ? ', or "unix"' : ""}`
+  const parsed = Networks.parse(list(name, texts, `a list; of each, ${accepted}`), { unix })
   if (Result.isSuccess(parsed)) return parsed.success
-  const also = unix ? `, or "unix"` : ""
-  throw new SettingsError(name, parsed.failure, `a network such as 10.0.0.0/8, 192.0.2.1/32 or 2001:db8::/32${also}`)
+  throw new SettingsError(name, parsed.failure, accepted)
 }
 
 const atLimit = (value: Required<LimitOptions>["atLimit"]): Limits["atLimit"] => {
@@ -273,18 +306,31 @@ const isQueue = (value: unknown): value is Queue =>
 const longestBusy = 512
 
 const busy = (value: string | Uint8Array): Uint8Array => {
-  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : value.slice()
+  if (typeof value !== "string" && !(value instanceof Uint8Array)) {
+    throw new SettingsError("limits.busy", value, "text or bytes")
+  }
+  const bytes = typeof value === "string" ? new TextEncoder().encode(value) : new Uint8Array(value)
   if (bytes.length <= longestBusy) return bytes
   throw new SettingsError("limits.busy", `${bytes.length} bytes`, `at most ${longestBusy} bytes`)
 }
 
-const proxy = ({ trusted, timeout = "5 seconds" }: ProxyOptions): Settings["proxy"] => {
+const proxy = (said: ProxyOptions): Settings["proxy"] => {
+  known("proxy", said, { trusted: true, timeout: true })
+  const { trusted, timeout = "5 seconds" } = said
+  const parsed = networks("proxy.trusted", trusted, true)
   if (trusted.length === 0) throw new SettingsError("proxy.trusted", trusted, `networks of proxies, or "unix"`)
-  return { trusted: networks("proxy.trusted", trusted, true), timeout: positive("proxy.timeout", timeout) }
+  return { trusted: parsed, timeout: positive("proxy.timeout", timeout) }
 }
 
-const alarm = ({ of, at, cooldown = "1 minute" }: Alarm): Settings["alarms"][number] => {
+const alarm = (said: Alarm): Settings["alarms"][number] => {
+  known("alarms", said, { of: true, at: true, cooldown: true })
+  const { of, at, cooldown = "1 minute" } = said
   choice("alarms.of", of, ["maxConnections", "memory", "maxInFlight"])
   if (!(at > 0 && at <= 1)) throw new SettingsError("alarms.at", at, "a share above 0 and up to 1")
   return { of, at, cooldown: millis("alarms.cooldown", cooldown) }
+}
+
+const admit = (rule: AdmitRule | undefined): AdmitRule | undefined => {
+  if (rule === undefined || typeof rule === "function") return rule
+  throw new SettingsError("admit", rule, "a function of a peer")
 }

@@ -139,7 +139,7 @@ describe("how a connection ends", () => {
       expect(reasons(harness)).toEqual(["Kicked"])
     }))
 
-  it.effect("a reset while replies are queued frees them and is reported as PeerReset", () =>
+  it.effect("40: a reset while replies are queued frees them and is reported as PeerReset", () =>
     Effect.gen(function* () {
       const harness = yield* serve(echo)
       const peer = harness.script.connect()

@@ -81,7 +81,7 @@ describe("plain", () => {
       ["rejected", () => Promise.reject(new Error("boom"))],
     ] as const
   ) {
-    it.effect(`ends the connection for an error that is ${how}, with an id in the event`, () =>
+    it.effect(`48: ends the connection for an error that is ${how}, with an id in the event`, () =>
       Effect.gen(function* () {
         const { script, of } = yield* serve(Service.plain(lines, handler))
         const peer = script.connect()
@@ -135,7 +135,7 @@ describe("plain", () => {
       expect([first.received, second.received]).toEqual(["11\n12\n", "21\n"])
     }))
 
-  it.effect("ends a handler's connection as HandlerTimeout, and drops what its promise gives later", () =>
+  it.effect("49: ends a handler's connection as HandlerTimeout, and drops what its promise gives later", () =>
     Effect.gen(function* () {
       const late = gate<string>()
       const { script, of } = yield* serve(Service.plain(lines, () => late.promise, { timeout: 1_000 }))
@@ -192,7 +192,7 @@ describe("plain", () => {
         expect(sent).toBe(true)
       }))
 
-    it.effect("ends as EncodeFailed for a frame that its codec cannot write", () =>
+    it.effect("41: ends as EncodeFailed for a frame that its codec cannot write", () =>
       Effect.gen(function* () {
         let connection!: Service.PlainConnection<Uint8Array>
         const { script, of } = yield* serve(

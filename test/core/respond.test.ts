@@ -131,7 +131,7 @@ describe("respond", () => {
       expect(two.received).toBe("1\n")
     }))
 
-  it.effect("ends a connection whose handler takes too long as HandlerTimeout, and interrupts the handler", () =>
+  it.effect("49: ends a connection whose handler takes too long as HandlerTimeout, and interrupts the handler", () =>
     Effect.gen(function* () {
       let interrupted = false
       const { script, of } = yield* serve(
@@ -174,7 +174,7 @@ describe("respond", () => {
       expect(released).toEqual(["one", "two"])
     }))
 
-  it.effect("a chunk of many small frames leaves turns to the others", () =>
+  it.effect("15: a chunk of many small frames leaves turns to the others", () =>
     Effect.gen(function* () {
       const { script } = yield* serve(echo)
       const [flood, other] = [script.connect(), script.connect()]
@@ -238,7 +238,7 @@ describe("failures of a respond handler", () => {
       expect(other.received).toBe("fine\n")
     }))
 
-  it.effect("any other error ends the connection as HandlerFailed", () =>
+  it.effect("48: any other error ends the connection as HandlerFailed", () =>
     Effect.gen(function* () {
       const { script, of } = yield* serve(Service.respond(lines, () => Effect.fail("no")))
       const peer = script.connect()

@@ -23,9 +23,13 @@ export class Peer {
   #receiver: Receiver | undefined
   #finished = false
 
-  readonly transport: Transport = {
+  constructor(host = "192.0.2.1") {
+    this.transport = { ...this.#transport, remoteAddress: Address.fromPeer(host, 40_000) }
+  }
+
+  readonly transport: Transport
+  readonly #transport: Omit<Transport, "remoteAddress"> = {
     localAddress: Address.tcp("127.0.0.1", 9_000),
-    remoteAddress: Address.tcp("192.0.2.1", 40_000),
     sending: 0,
     attach: (receiver) => {
       this.#receiver = receiver
@@ -106,10 +110,10 @@ export class Script {
   readonly closed: Array<string> = []
   readonly #accepts = new Map<string, (transport: Transport) => void>()
 
-  /** A client connects to the first listener, or to the one named. */
-  connect(address?: string): Peer {
+  /** A client connects to the first listener, or to the one named; from a host. */
+  connect(address?: string, host?: string): Peer {
     const accept = address === undefined ? this.#accepts.values().next().value : this.#accepts.get(address)
-    const peer = new Peer()
+    const peer = new Peer(host)
     accept!(peer.transport)
     return peer
   }
