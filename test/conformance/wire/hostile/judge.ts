@@ -11,6 +11,7 @@ import { disconnectAll } from "../client.ts"
 import type { Report } from "./Options.ts"
 import type { Scenario } from "./Scenario.ts"
 import { Target } from "./Target.ts"
+import { waitedForCpu } from "./waiting.ts"
 
 /** What came of it. */
 export interface Outcome {
@@ -63,7 +64,7 @@ const attack = async (scenario: Scenario, target: Target, steady: Steady, calmMi
   const before = { ...await target.collect(), descriptors: target.descriptors, resident: memory(target.pid).now }
 
   const losses: Array<string> = []
-  const began = { cpu: cpuSeconds(target.pid), at: performance.now() }
+  const began = { cpu: cpuSeconds(target.pid), at: performance.now(), starved: waitedForCpu(target.pid) }
   const what = await bounded(scenario.act(target), longest).catch(async (error: unknown) => {
     const death = await target.death
     if (death !== undefined) throw death
@@ -76,7 +77,8 @@ const attack = async (scenario: Scenario, target: Target, steady: Steady, calmMi
   const attacked = await steady.figures()
   const { patience = 1_000, memory: most = 128 } = scenario
   if (attacked.failure !== undefined) losses.push(`the well-behaved client could not go on: ${attacked.failure}`)
-  if (attacked.max > patience) losses.push(`the well-behaved client waited ${attacked.max.toFixed(0)} ms`)
+  const starved = Math.max(0, waitedForCpu(target.pid) - began.starved)
+  if (attacked.max > patience + starved) losses.push(`the well-behaved client waited ${attacked.max.toFixed(0)} ms`)
   losses.push(...await welcomes(target), ...await returns(target, before), ...sums(await target.report()))
   const { peak, now } = memory(target.pid)
   const rise = peak - before.resident
@@ -92,12 +94,15 @@ const attack = async (scenario: Scenario, target: Target, steady: Steady, calmMi
 /** Whether somebody new is served in time. */
 const welcomes = async (target: Target): Promise<ReadonlyArray<string>> => {
   const asked = performance.now()
+  const before = waitedForCpu(target.pid)
   const answer = async () => (await target.connect()).ask("new")
   const found = await bounded(answer(), recovery).catch((error: unknown) => String(error))
   disconnectAll()
   const waited = performance.now() - asked
   if (found !== "echo: new") return [`somebody new was answered ${found}`]
-  return waited > welcome ? [`somebody new waited ${waited.toFixed(0)} ms`] : []
+  return waited > welcome + Math.max(0, waitedForCpu(target.pid) - before)
+    ? [`somebody new waited ${waited.toFixed(0)} ms`]
+    : []
 }
 
 type Before = Report & { readonly descriptors: number }
