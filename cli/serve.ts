@@ -58,7 +58,7 @@ export const listening = {
       (text) => `Expected a duration such as 250ms, 30s, 5m or off, got ${text}`,
     ),
     Flag.withDescription(
-      "A connection on which nothing goes either way for so long is ended; off for never (default 10m)",
+      "A connection on which nothing goes either way for so long is ended; off for never (default: as the preset says)",
     ),
     Flag.optional,
   ),

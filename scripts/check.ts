@@ -11,6 +11,7 @@ import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { guarantees, renderGuarantees } from "./figures.ts"
 import * as Generated from "./generated.ts"
+import * as Presets from "./presets.ts"
 import { cases } from "./prove/cases/index.ts"
 import * as Proof from "./prove/results.ts"
 import { entries } from "./rules/entries.ts"
@@ -53,17 +54,23 @@ const pinnedNode: Part = () => {
   ]
 }
 
-/** Documents show the figures that were recorded, of every case that there is. */
+/** Documents show the figures that were recorded, of every case that there is, and the defaults of the code. */
 const figures: Part = () => {
-  const shown = (block: Generated.Block, markdown: string, command: string): ReadonlyArray<string> =>
+  const shown = (
+    block: Generated.Block,
+    markdown: string,
+    command: string,
+    source = "docs/results/",
+  ): ReadonlyArray<string> =>
     Generated.same(Generated.read(block), markdown)
       ? []
-      : [`${block.path}: "${block.name}" is not what docs/results/ says: run "${command}"`]
+      : [`${block.path}: "${block.name}" is not what ${source} says: run "${command}"`]
   const proven = Proof.read().cases.map(({ name }) => name)
   const unproven = cases.filter(({ name }) => !proven.includes(name)).map(({ name }) => name)
   return [
     ...shown({ path: "README.md", name: "matrix" }, Proof.matrix(Proof.read()), "npm run prove"),
     ...shown(guarantees, renderGuarantees(), "npm run memory -- --record"),
+    ...Presets.tables.flatMap(({ block, markdown }) => shown(block, markdown(), "npm run presets", "core/")),
     ...unproven.map((name) => `${Proof.path}: the case ${name} is missing: run "npm run prove"`),
   ]
 }

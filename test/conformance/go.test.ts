@@ -80,7 +80,7 @@ const cases: Record<string, (runtime: Runtime) => Promise<void>> = {
     const others = await Promise.all(Array.from({ length: 99 }, () => connect(port)))
     for (const client of others) void client.send("x\n")
     for (const client of others) expect(await client.line()).toBe("value of x")
-    expect(await connect(port).then((client) => client.ask("x")).catch(() => "refused")).toBe("refused")
+    expect((await (await connect(port)).rest()).toString()).toBe("try again later\n")
     expect(await first.ask("still")).toBe("value of still")
   },
 
@@ -174,7 +174,8 @@ describe.each(runtimes)("SECURITY.md, on %s", (runtime) => {
   })
 })
 
-const documents = ["docs/coming-from-go.md", "SECURITY.md"]
+/** Documents, and the preset whose defaults they name. */
+const documents = [["docs/coming-from-go.md", "local"], ["SECURITY.md", "internet"]] as const
 
 /** The links of a document to files of the repository, `[text](target)` or `[text][id]`. */
 const links = (
@@ -196,7 +197,7 @@ const anchors = (path: string): ReadonlyArray<string> =>
     heading!.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").replaceAll(" ", "-")
   )
 
-describe.each(documents)("%s", (path) => {
+describe.each(documents)("%s", (path, preset) => {
   it("links only to files and headings that exist", () => {
     const found = links(path)
     expect(found.length).toBeGreaterThan(0)
@@ -205,22 +206,32 @@ describe.each(documents)("%s", (path) => {
   })
 
   it("names the defaults that the code has", () => {
-    const defaults: Record<string, unknown> = Object.fromEntries([
-      ...Object.entries(presets.local.limits).map(([name, value]) => [
-        `limits.${name}`,
-        typeof value === "number" ? numeral(value) : value,
-      ]),
-      ...Object.entries(presets.local.deadlines).map(([name, duration]) => [`deadlines.${name}`, duration]),
-    ])
+    const defaults = new Map<string, string>(
+      [presets.local, presets[preset]].flatMap((options) =>
+        groups.flatMap((group) =>
+          Object.entries(options[group] ?? {}).map(([name, value]) => [`${group}.${name}`, shown(value)] as const)
+        )
+      ),
+    )
     // `limits.outboxHigh` (1 MiB), or in a table, `deadlines.linger` | 30 seconds
-    const said = [...read(path).matchAll(/`((?:limits|deadlines)\.\w+)`(?: \(| +\| )(\d[\w, ]*\w)/g)]
+    const said = [...read(path).matchAll(/`((?:limits|deadlines|heartbeat|overload)\.\w+)`(?: \(| +\| )(\d[\w, ]*\w)/g)]
     expect(said.length).toBeGreaterThan(4)
     for (const [, name, value] of said) {
       const number = value!.replace(/^(\d+) MiB$/, (_, count) => numeral(Number(count) * 1024 ** 2))
-      expect({ name, value: number }).toEqual({ name, value: defaults[name!] })
+        .replace(/ (?:bytes )?a second$/, "")
+      expect({ name, value: number }).toEqual({ name, value: defaults.get(name!) })
     }
   })
 })
+
+const groups = ["limits", "deadlines", "heartbeat", "overload"] as const
+
+const shown = (value: unknown): string =>
+  typeof value === "number"
+    ? numeral(value)
+    : typeof value === "object" && value !== null && "perSecond" in value
+    ? numeral(Number(value.perSecond))
+    : String(value).replace(/ millis$/, " ms")
 
 const numeral = (value: number): string => value.toLocaleString("en")
 
@@ -229,6 +240,12 @@ describe("SECURITY.md", () => {
     const cited = links("SECURITY.md").filter(({ file }) => file.startsWith("test/"))
     expect(cited.length).toBeGreaterThan(20)
     expect(cited.filter(({ text, file }) => !read(file).includes(text))).toEqual([])
+  })
+
+  it("has a test for each attack that it says is defended", () => {
+    const [, table] = /^\| attack .*\n\|.*\n((?:\|.*\n)+)/m.exec(read("SECURITY.md"))!
+    const rows = table!.trim().split("\n").map((row) => row.split("|").slice(1, -1).map((cell) => cell.trim()))
+    expect(rows.filter((cells) => cells.length !== 4 || cells[0] === "" || !cells[3]!.startsWith("["))).toEqual([])
   })
 
   it("names the oldest runtimes that the code accepts", () => {
