@@ -92,6 +92,11 @@ export const serveWith = Effect.fnUntraced(function* <E>(
   exit: (code: number) => void,
 ) {
   const address = yield* addressOf(input)
+  if (Option.contains(input.preset, "behind-proxy") && Option.isNone(input.proxyFrom)) {
+    return yield* Effect.fail(
+      new UsageError({ message: "--preset behind-proxy wants --proxy-from with the networks of the proxies" }),
+    )
+  }
   const [{ serve }, { layer }, Logs] = yield* Effect.promise(() =>
     Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )

@@ -36,8 +36,8 @@ export const command = (runtime: Runtime, script: string, ...args: ReadonlyArray
 ]
 
 /** The command that serves a built-in service or a module by Anyport, on a free port of loopback. */
-export const serve = (runtime: Runtime, service: string): ReadonlyArray<string> =>
-  command(runtime, "cli/main.ts", "serve", service, "--host", "127.0.0.1", "--port", "0")
+export const serve = (runtime: Runtime, service: string, ...flags: ReadonlyArray<string>): ReadonlyArray<string> =>
+  command(runtime, "cli/main.ts", "serve", service, "--host", "127.0.0.1", "--port", "0", ...flags)
 
 /** A server that listens. */
 export interface Child {

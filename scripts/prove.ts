@@ -3,7 +3,8 @@
  * and `deno.ts`), and Anyport (`scripts/prove/anyport.ts`) go through the same cases over the wire, every byte compared.
  * All speak one protocol: a line is answered by `echo: <line>`; the line `file` by 8 MiB, and then the server closes.
  *
- * Each case has a server of its own. What is found goes into `docs/results/prove.json`, and as a matrix into the README
+ * Anyport runs with the limits that it has for strangers (`--preset internet`), as it does by itself where it listens to
+ * them. Each case has a server of its own. What is found goes into `docs/results/prove.json`, and as a matrix into the README
  * and to stdout: ✓, or what was lost. This compares no speed.
  *
  * ```
@@ -43,7 +44,7 @@ if (process.platform !== "linux") refuse("Cannot prove anything here: memory and
 
 const commands: Record<Results.Author, (runtime: Runtime) => ReadonlyArray<string>> = {
   hand: (runtime) => command(runtime, `scripts/prove/${runtime}.ts`),
-  anyport: (runtime) => serve(runtime, "./scripts/prove/anyport.ts"),
+  anyport: (runtime) => serve(runtime, "./scripts/prove/anyport.ts", "--preset", "internet"),
 }
 
 const prove = async (one: Case): Promise<Results.Row> => {

@@ -30,10 +30,10 @@ export class Client {
     socket.on("drain", () => this.#change())
   }
 
-  /** Connects; a paused client reads nothing until {@link read}. Rejects when it is refused. */
-  static open(port: number, paused = false): Promise<Client> {
+  /** Connects, from another loopback if one is named; a paused client reads nothing until {@link read}. Rejects when it is refused. */
+  static open(port: number, paused = false, localAddress = "127.0.0.1"): Promise<Client> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true, noDelay: true })
+      const socket = connect({ host: "127.0.0.1", port, localAddress, allowHalfOpen: true, noDelay: true })
       socket.once("error", reject)
       socket.once("connect", () => {
         const client = new Client(socket)

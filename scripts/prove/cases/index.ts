@@ -5,6 +5,7 @@ import { endlessLine } from "./endlessLine.ts"
 import { halfClose } from "./halfClose.ts"
 import { lastReply } from "./lastReply.ts"
 import { lateReader } from "./lateReader.ts"
+import { noisyAddress } from "./noisyAddress.ts"
 import { slowReader } from "./slowReader.ts"
 import { splitText } from "./splitText.ts"
 import { term } from "./term.ts"
@@ -17,5 +18,6 @@ export const cases: ReadonlyArray<Case> = [
   endlessLine,
   slowReader,
   descriptors,
+  noisyAddress,
   term,
 ]
