@@ -40,6 +40,11 @@ export class Budget {
   #lowest = Infinity
   #looksLeft = patience
 
+  /** Whether there is a bound. */
+  get bounded(): boolean {
+    return this.#bound < Infinity
+  }
+
   /** Whether it is near the bound, or was and is not calm yet. */
   get tight(): boolean {
     return this.#tight

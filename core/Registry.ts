@@ -47,7 +47,7 @@ export interface Usage {
   readonly refusing: number
   /** Who left without a byte where a PROXY header is required, so far. */
   readonly probes: number
-  /** Bytes that the connections hold. */
+  /** Bytes that the connections hold; with what the runtime has in its hands only where `limits.memory` bounds them. */
   readonly memory: number
   /** Requests begun and not answered, by weight; how many connections wait for room, and how long all waited so far. */
   readonly inFlight: number

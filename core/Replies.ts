@@ -137,13 +137,15 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     let bytesEach = this.held / (frames.length - next)
     this.#frames = undefined
     this.held = 0
+    // Asked once: this is the path of every frame. Room that was granted is given back also when the bound has gone.
+    const bounded = connection.supervisor.inFlight.bounded || this.#room > 0
     while (connection.running) {
       if (next < frames.length) {
         const frame = frames[next]!
-        if (connection.supervisor.inFlight.bounded && !this.#takeRoom(frame)) break
+        if (bounded && !this.#takeRoom(frame)) break
         next++
         this.#begin(frame)
-        if (this.#room > 0) this.#giveRoom(this.#takenRoom())
+        if (bounded && this.#room > 0) this.#giveRoom(this.#takenRoom())
         continue
       }
       if (!connection.input.readable) break

@@ -62,7 +62,7 @@ describe("what is held", () => {
 
   it.effect("is what the transport has taken and the system has not, also when nobody says that it has now", () =>
     Effect.gen(function* () {
-      const harness = yield* serve(echo)
+      const harness = yield* serve(echo, { limits: { memory: 1_000_000 } })
       const peer = harness.script.connect()
       const transport = Object.assign(peer.transport, { sending: 0 })
       peer.send("x")
