@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { networkInterfaces, tmpdir } from "node:os"
 import { join } from "node:path"
@@ -13,6 +13,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { command, type Runtime, runtimes } from "../../scripts/child.ts"
 import { Child, killAll } from "../conformance/wire/child.ts"
 import { connect, disconnectAll } from "../conformance/wire/client.ts"
+
+// Where Debian puts it, which is not in everybody's PATH.
+const installed = "/usr/sbin/haproxy"
+const program = existsSync(installed) ? installed : "haproxy"
 
 const config = "deploy/haproxy.cfg"
 const versions = [1, 2] as const
@@ -41,7 +45,7 @@ const haproxy = async (path?: string, attempts = 3): Promise<Proxy> => {
     ANYPORT_CHECK: "50ms",
   }
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`)
-  const child = new Child(["env", ...settings, "haproxy", "-db", "-f", config])
+  const child = new Child(["env", ...settings, program, "-db", "-f", config])
   try {
     await saysBoth(child, "DOWN")
   } catch (error) {
@@ -99,7 +103,7 @@ const probesOf = ({ stdout }: Child): { readonly count: number; readonly told: R
 
 describe("deploy/haproxy.cfg", () => {
   it("is valid, without a warning", async () => {
-    const { stdout, stderr } = await promisify(execFile)("haproxy", ["-c", "-f", config])
+    const { stdout, stderr } = await promisify(execFile)(program, ["-c", "-f", config])
     expect(stderr + stdout).toBe("Configuration file is valid\n")
   })
 })
