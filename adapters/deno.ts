@@ -56,6 +56,30 @@ const capabilities: Capabilities = {
 const aborted: TransportEnd = { _tag: "Aborted" }
 const finished: TransportEnd = { _tag: "Finished" }
 
+/** A client that had reset its connection before it could be asked who it was: Deno's `accept` fails then (ENOTCONN). */
+class GoneTransport implements Transport {
+  readonly localAddress: Address.Address
+  readonly remoteAddress = undefined
+  readonly sending = 0
+
+  constructor(local: Address.Address) {
+    this.localAddress = local
+  }
+
+  attach(receiver: Receiver): void {
+    queueMicrotask(() => receiver.closed({ _tag: "Reset" }))
+  }
+
+  write(): number {
+    return 0
+  }
+
+  pause(): void {}
+  resume(): void {}
+  shutdown(): void {}
+  abort(): void {}
+}
+
 class DenoTransport implements Transport {
   readonly localAddress: Address.Address | undefined
   readonly remoteAddress: Address.Address | undefined
@@ -279,15 +303,17 @@ class DenoListener implements Listener {
     const unix = options.address._tag === "Unix" ? options.address : undefined
     let delay = firstRetry
     while (!this.#isClosed()) {
-      let conn: Conn
+      let conn: Conn | undefined
       try {
         conn = await this.#server.accept()
         delay = firstRetry
       } catch (cause) {
         if (this.#isClosed()) return
-        options.acceptFailed?.({ code: codeOf(cause), cause })
-        // The client had gone again before it could be asked who it was: that is no reason to let the next one wait.
-        if (gone.has(codeOf(cause) ?? "")) continue
+        const code = codeOf(cause)
+        // The client's affair alone: no reason to let the next one wait.
+        if (code === "ENOTCONN") accept(new GoneTransport(unix ?? this.address))
+        else options.acceptFailed?.({ code, cause })
+        if (code === "ENOTCONN" || code === "ECONNABORTED") continue
         await this.#wait(delay)
         delay = Math.min(2 * delay, lastRetry)
         continue
@@ -323,8 +349,6 @@ class DenoListener implements Listener {
 
 const firstRetry = 10
 const lastRetry = 500
-/** Codes of an accept that failed because of its client alone. */
-const gone: ReadonlySet<string> = new Set(["ENOTCONN", "ECONNABORTED"])
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
   const { address } = options

@@ -14,8 +14,6 @@ interface Waiting {
 export class InFlight {
   /** Weight of all that are begun and not answered. */
   used = 0
-  /** How often somebody had to wait. */
-  waits = 0
   /** Milliseconds waited, of all who went on. */
   waited = 0
   /** Told of each change while there is a bound. */
@@ -51,7 +49,6 @@ export class InFlight {
   wait(weight: number, now: number, go: () => void): (now: number) => void {
     const waiting: Waiting = { weight, since: now, go }
     this.#line.add(waiting)
-    this.waits++
     return (now) => {
       if (this.#line.delete(waiting)) this.#serve(now)
     }

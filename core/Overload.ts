@@ -10,7 +10,7 @@ export type Load = "calm" | "refusing" | "shedding"
 
 const enough = 4
 
-/** The load of one process. */
+/** The load of one server. */
 export class Overload {
   load: Load = "calm"
   #late = 0

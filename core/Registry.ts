@@ -246,12 +246,7 @@ export class Registry implements Supervisor, Host<Door> {
   }
 
   acceptFailed(address: Address.Address): (failure: { code: string | undefined; cause: unknown }) => void {
-    return (failure) => {
-      // It was accepted and had gone before anybody could ask who it was, without a byte.
-      if (failure.code !== "ENOTCONN") return this.emit?.({ _tag: "AcceptFailed", address, failure })
-      this.gate.probes++
-      this.emit?.({ _tag: "Probed", remoteAddress: undefined })
-    }
+    return (failure) => this.emit?.({ _tag: "AcceptFailed", address, failure })
   }
 
   // What an observer throws belongs to its author, not in the middle of a connection: it is thrown again outside.

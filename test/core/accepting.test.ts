@@ -54,14 +54,6 @@ describe("an accept that fails", () => {
         expect(peer.received).toBe("hello\n")
       }),
   )
-
-  it.effect("3: because the client had gone before it could be asked is a probe, and no failure", () =>
-    Effect.gen(function* () {
-      const { server, events, fail } = yield* failing
-      fail("ENOTCONN")
-      expect(events.map(({ _tag }) => _tag)).toEqual(["Listening", "Probed"])
-      expect(server.usage).toMatchObject({ connections: 0, probes: 1 })
-    }))
 })
 
 describe("what follows a frame", () => {
