@@ -192,6 +192,6 @@ const settings: Partial<Record<CloseReason["_tag"], string>> = {
   HeartbeatLost: "heartbeat.missed",
   OutboxFull: "limits.outboxHigh",
   RateExceeded: "limits.overRate",
-  DrainTimeout: "deadlines.drain",
+  DrainTimeout: "drain.timeout",
   HandlerTimeout: "timeout",
 }

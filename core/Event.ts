@@ -9,6 +9,7 @@ import type { Address } from "./Address.ts"
 import type { AdmissionLimit } from "./Admission.ts"
 import type { CloseReason } from "./CloseReason.ts"
 import type { FrameError } from "./Codec.ts"
+import type { DrainPhase, DrainReport } from "./DrainReport.ts"
 import type { Load } from "./Overload.ts"
 import type { AcceptFailure } from "./Sockets.ts"
 
@@ -100,24 +101,16 @@ export type Event =
   | { readonly _tag: "Advised"; readonly setting: string; readonly message: string }
   /** The settings were changed. */
   | { readonly _tag: "Updated" }
-  | { readonly _tag: "Draining"; readonly connections: number }
+  /** Nobody is accepted until it is resumed, or accepting goes on. */
+  | { readonly _tag: "Suspended" }
+  | { readonly _tag: "Resumed" }
+  /** A drain has come to a phase, with so many connections. */
+  | { readonly _tag: "Draining"; readonly phase: DrainPhase; readonly connections: number }
   | { readonly _tag: "Drained"; readonly report: DrainReport }
 
 /** Whether a connection was a probe: it ended without having sent a byte, and the peer ended it. */
 export const isProbe = ({ reason, counters }: Extract<Event, { _tag: "Closed" }>): boolean =>
   counters.bytesReceived === 0 && (reason._tag === "PeerClosed" || reason._tag === "PeerReset")
-
-/** How a drain went. `served + drained + forced` are the connections that were open when it began. */
-export interface DrainReport {
-  /** Ended by themselves while the server waited. */
-  readonly served: number
-  /** Ended by the server, with everything begun answered. */
-  readonly drained: number
-  /** Reset when the time was up. */
-  readonly forced: number
-  /** Bytes that were meant for peers and never handed to the system. */
-  readonly unsent: number
-}
 
 /** Is told of every event. */
 export type Observer = (event: Event) => void

@@ -49,7 +49,8 @@ export interface Host<E extends Entrance> {
   readonly settings: Settings
   readonly deadlines: Deadlines
   readonly turn: Turn
-  readonly state: "Serving" | "Draining" | "Stopped"
+  /** The listeners are open, as far as the server is concerned. */
+  readonly accepting: boolean
   readonly emit: ((event: Event) => void) | undefined
   /** The limit at which the process as a whole lets nobody in now. */
   readonly overloaded: RefusalLimit | undefined
@@ -68,6 +69,8 @@ export interface Host<E extends Entrance> {
 
 /** How many may wait that a paused listener still gave. */
 const stragglers = 64
+/** After which an entrance that could not be opened again is tried anew. */
+const retryMillis = 1_000
 
 const nothing = new Uint8Array(0)
 const headers = ProxyHeader.make()
@@ -76,6 +79,8 @@ const headers = ProxyHeader.make()
 export class Gate<E extends Entrance> {
   /** Places taken: connections, and those who are about to become one. */
   taken = 0
+  /** Who has connected so far. */
+  arrived = 0
   /** Who left without a byte where a PROXY header is required. */
   probes = 0
   readonly admission: Admission
@@ -87,6 +92,7 @@ export class Gate<E extends Entrance> {
   readonly #paused = new Set<E>()
   #serving = false
   #unserved = false
+  #suspended = false
   #conspicuous = false
 
   constructor(host: Host<E>) {
@@ -106,6 +112,7 @@ export class Gate<E extends Entrance> {
 
   /** Somebody has connected. */
   accept(transport: Transport, entrance: E): void {
+    this.arrived++
     // Reset before it was accepted, so that nobody knows who it was: health checks end like that.
     const { remoteAddress } = transport
     const proxied = this.#proxy(entrance) !== undefined
@@ -165,8 +172,8 @@ export class Gate<E extends Entrance> {
 
   /** Why somebody gets no place, were there one. */
   #barred(transport: Transport, entrance: E): RefusalLimit | undefined {
-    const { state, overloaded } = this.#host
-    if (state !== "Serving") return "draining"
+    const { accepting, overloaded } = this.#host
+    if (!accepting) return "draining"
     const proxy = this.#proxy(entrance)
     if (proxy !== undefined && !Networks.includes(proxy.trusted, sourceOf(transport, entrance))) return "proxy.trusted"
     return overloaded
@@ -229,11 +236,36 @@ export class Gate<E extends Entrance> {
   #resume(entrance: E): void {
     this.#paused.delete(entrance)
     for (const listener of entrance.listeners) {
-      const failed = (error: ListenError) => Effect.sync(() => this.#host.resumeFailed(entrance, error))
-      this.#host.fork(Effect.catch(listener.resume, failed))
+      this.#host.fork(this.#open(entrance, listener))
       // Those who were in the backlog of the first of two may have taken all places.
       if (this.#paused.has(entrance)) return
     }
+  }
+
+  /** Nobody enters any more by these entrances, until {@link resume}. */
+  suspend(entrances: ReadonlyArray<E>): void {
+    this.#suspended = true
+    for (const { listeners } of entrances) for (const listener of listeners) listener.pause()
+  }
+
+  /** Opens these entrances again, but for those that wait for a place. Done once they are open. */
+  resume(entrances: ReadonlyArray<E>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#suspended = false
+      const all = entrances.flatMap((entrance) => entrance.listeners.map((listener) => this.#open(entrance, listener)))
+      return Effect.forEach(all, (opened) => opened, { discard: true, concurrency: "unbounded" })
+    })
+  }
+
+  /** Where pausing had to unbind, somebody else may have taken the address meanwhile: it is tried until it is free. */
+  #open(entrance: E, listener: Listener): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#suspended || !this.#host.accepting || this.#paused.has(entrance)) return Exit.void
+      return Effect.catch(listener.resume, (error) => {
+        this.#host.resumeFailed(entrance, error)
+        return Effect.delay(this.#open(entrance, listener), retryMillis)
+      })
+    })
   }
 
   #wait(transport: Transport, entrance: E, client: Address.Address | undefined): void {

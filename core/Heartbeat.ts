@@ -4,6 +4,7 @@
  *
  * Times in, verdict out; they are the wheel's, in milliseconds.
  */
+import type { Deadlines } from "./Deadlines.ts"
 import type { HeartbeatSettings } from "./Settings.ts"
 import { Suspicion } from "./Suspicion.ts"
 
@@ -30,7 +31,8 @@ export interface Beat {
 }
 
 /** The pulse of one connection. */
-export class Pulse {
+export class Pulse<In, Out> {
+  readonly heartbeat: Heartbeat<In, Out>
   /** Milliseconds from a ping to when its answer was read, of the last one that was. */
   roundTrip: number | undefined
   readonly #suspicion: Suspicion
@@ -41,7 +43,8 @@ export class Pulse {
   #heardAt: number
   #suspected = false
 
-  constructor({ interval }: HeartbeatSettings, now: number) {
+  constructor(heartbeat: Heartbeat<In, Out>, { interval }: HeartbeatSettings, now: number) {
+    this.heartbeat = heartbeat
     this.#interval = interval
     this.#suspicion = new Suspicion(interval, now)
     this.#beatAt = now + interval
@@ -65,11 +68,15 @@ export class Pulse {
     this.#pingedAt ??= now
   }
 
-  /** An answer to a ping has come. */
-  answered(now: number): void {
-    if (this.#pingedAt === undefined) return
-    this.roundTrip = now - this.#pingedAt
-    this.#pingedAt = undefined
+  /** Takes the answers to pings out of what was received. */
+  takePongs(frames: Array<In>, deadlines: Pick<Deadlines, "look">): void {
+    if (this.heartbeat.isPong === undefined) return
+    let kept = 0
+    for (const frame of frames) {
+      if (this.#isPong(frame)) this.#answered(deadlines.look())
+      else frames[kept++] = frame
+    }
+    frames.length = kept
   }
 
   /** Looks whether a ping is due, or the peer gone. */
@@ -98,6 +105,20 @@ export class Pulse {
       silence: Math.max(0, silence),
       next: Math.min(this.#beatAt, lostAt, soon),
     }
+  }
+
+  #isPong(frame: In): boolean {
+    try {
+      return this.heartbeat.isPong!(frame)
+    } catch {
+      return false // what is wrong with the frame is the service's to say
+    }
+  }
+
+  #answered(now: number): void {
+    if (this.#pingedAt === undefined) return
+    this.roundTrip = now - this.#pingedAt
+    this.#pingedAt = undefined
   }
 
   #hear(heardAt: number): void {

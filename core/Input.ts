@@ -16,6 +16,7 @@ export class Input<In> {
   readonly #decoder: Decoder<In>
   readonly #unread = new ByteBuffer()
   #fin = false
+  #lastByte = -1 // see lastCall
 
   constructor(decoder: Decoder<In>) {
     this.#decoder = decoder
@@ -47,6 +48,16 @@ export class Input<In> {
     this.#fin = true
   }
 
+  /** Frames that begin behind what was received so far are not decoded any more. */
+  lastCall(): void {
+    this.#lastByte = this.bytesReceived
+  }
+
+  /** Whether all that came before the last call was decoded, and so no more is. */
+  get done(): boolean {
+    return this.#lastByte >= 0 && this.bytesReceived - this.#unread.length >= this.#lastByte
+  }
+
   /** Drops what is unread. */
   clear(): void {
     this.#unread.clear()
@@ -57,7 +68,7 @@ export class Input<In> {
    * unread bytes that are no frame are an error.
    */
   decode(out: Array<In>, limit: number, maxFrame: number): boolean {
-    if (this.end !== undefined) return false
+    if (this.end !== undefined || this.done) return false
     const unread = this.#unread
     let error: FrameError | undefined
     try {

@@ -101,6 +101,17 @@ export interface Managed<in Out> {
   abort(reason: CloseReason.CloseReason): void
   account(): void
   look(): void
+  readonly reading: boolean
+  readonly bytesReceived: number
+  goodbye(): boolean
+  lastCall(): void
+}
+
+/** What a service says beside its answers. */
+export interface Manners<In, Out> {
+  readonly heartbeat?: Heartbeat<In, Out>
+  /** Makes the last words of a server that drains. */
+  goodbye?(): Out
 }
 
 /** The engine of one connection. */
@@ -137,8 +148,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #partAt = 0 // when the frame began of which a part is there; 0 for none
   #partFrom = 0 // how many bytes had come before it
   // What most connections never need.
-  readonly #heartbeat: Heartbeat<In, Out> | undefined
-  readonly #pulse: Pulse | undefined
+  readonly #manners: Manners<In, Out>
+  readonly #pulse: Pulse<In, Out> | undefined
   #throttle: Throttle | undefined
   #stall: Stall | undefined
   #lanes: Lanes<Out> | undefined
@@ -156,7 +167,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   constructor(
     { id, transport, proxyHeader }: Arrival,
     codec: Codec<In, Out>,
-    heartbeat: Heartbeat<In, Out> | undefined,
+    manners: Manners<In, Out>,
     context: Context.Context<never>,
     supervisor: Supervisor,
   ) {
@@ -172,8 +183,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#receivedAt = this.#beganAt
     this.#sentAt = this.#beganAt
     this.#waitsSince = this.#beganAt
-    this.#heartbeat = heartbeat
-    this.#pulse = heartbeat === undefined ? undefined : new Pulse(supervisor.settings.heartbeat, this.#beganAt)
+    const { heartbeat } = manners
+    this.#manners = manners
+    this.#pulse = heartbeat === undefined
+      ? undefined
+      : new Pulse(heartbeat, supervisor.settings.heartbeat, this.#beganAt)
     this.input = new Input(codec.decoder())
     this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
     // Last: it is to be released, and a codec may throw.
@@ -238,9 +252,18 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     return this.supervisor.draining
   }
 
-  /** Open, with everything received handled and everything begun finished. */
+  /** Open, with everything handled that was received, or was by {@link lastCall}, and everything begun finished. */
   get idle(): boolean {
-    return this.#state === "Open" && this.input.length === 0 && this.#driver.idle
+    return this.#state === "Open" && (this.input.length === 0 || this.input.done) && this.#driver.idle
+  }
+
+  /** Whether nothing keeps it from taking what the peer sends. */
+  get reading(): boolean {
+    return !this.#paused
+  }
+
+  get bytesReceived(): number {
+    return this.input.bytesReceived
   }
 
   /** Released when the connection has ended, whatever ended it. Made when first asked for. */
@@ -283,7 +306,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       }
       this.#partAt = this.input.length === 0 ? 0 : deadlines.ahead
       this.#partFrom = this.input.bytesReceived - this.input.length
-      if (this.#heartbeat?.isPong !== undefined) this.#takePongs(out)
+      this.#pulse?.takePongs(out, deadlines)
       if (out.length > 0) return true
     }
     return false
@@ -396,6 +419,19 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state === "Open") this.#inTurn(() => this.#watch())
   }
 
+  /** Says goodbye, if the service has a word for it. */
+  goodbye(): boolean {
+    const manners = this.#manners
+    if (manners.goodbye === undefined || this.#state !== "Open") return false
+    this.#inTurn(() => this.#say("goodbye", () => manners.goodbye!()))
+    return true
+  }
+
+  /** Handles what was received so far, with the frame that has begun, and reads nothing behind it. */
+  lastCall(): void {
+    this.input.lastCall()
+  }
+
   /** Another interval of the heartbeat than the server's; undefined for that again. */
   heartbeatEvery(millis: number | undefined): void {
     if (this.#pulse === undefined || this.#state !== "Open") return
@@ -415,7 +451,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       const { framesReceived } = this.input
       this.input.append(chunk)
       if (this.#throttle !== undefined) this.#takeBytes(this.#throttle, chunk.length)
-      if (this.#mask === 0) this.#driver.run()
+      if (this.#mask === 0 && !this.input.done) this.#driver.run()
       else if (!this.#paused) {
         this.#paused = true
         this.#transport.pause()
@@ -607,7 +643,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     return Math.max(this.#receivedAt, this.#mask === 0 ? this.#waitsSince : this.supervisor.deadlines.now)
   }
 
-  #beat(pulse: Pulse): void {
+  #beat(pulse: Pulse<In, Out>): void {
     const { deadlines, settings, emit } = this.supervisor
     const { id, remoteAddress } = this
     const beat = pulse.look(deadlines.now, this.#heardAt, settings.heartbeat)
@@ -625,33 +661,22 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (next < Infinity && this.#state === "Open") deadlines.armBy(this, next - deadlines.now)
   }
 
-  #ping(pulse: Pulse): void {
-    const heartbeat = this.#heartbeat
-    if (heartbeat?.ping === undefined) return
-    try {
-      const failure = this.send(heartbeat.ping())
-      if (failure !== undefined) return this.close(failure)
+  #ping(pulse: Pulse<In, Out>): void {
+    const { heartbeat } = pulse
+    if (heartbeat.ping !== undefined && this.#say("The heartbeat's ping", () => heartbeat.ping!())) {
       pulse.pinged(this.supervisor.deadlines.now)
-    } catch (defect) {
-      this.close(CloseReason.encodeFailed(invalidFrame(`The heartbeat's ping threw: ${String(defect)}`)))
     }
   }
 
-  /** Takes the answers to pings out of what was received. */
-  #takePongs(frames: Array<In>): void {
-    let kept = 0
-    for (const frame of frames) {
-      if (this.#isPong(frame)) this.#pulse!.answered(this.supervisor.deadlines.look())
-      else frames[kept++] = frame
-    }
-    frames.length = kept
-  }
-
-  #isPong(frame: In): boolean {
+  /** Sends a frame that the service makes when it is asked for one, and returns whether it did; ends it otherwise. */
+  #say(name: string, make: () => Out): boolean {
     try {
-      return this.#heartbeat!.isPong!(frame)
-    } catch {
-      return false // what is wrong with the frame is the service's to say
+      const failure = this.send(make())
+      if (failure !== undefined) this.close(failure)
+      return failure === undefined
+    } catch (defect) {
+      this.close(CloseReason.encodeFailed(invalidFrame(`${name} threw: ${String(defect)}`)))
+      return false
     }
   }
 
@@ -745,7 +770,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   }
 
   #resume(): void {
-    if (!this.#paused) return
+    if (!this.#paused || (this.#state === "Open" && this.input.done)) return
     this.#paused = false
     this.#transport.resume()
   }

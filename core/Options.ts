@@ -108,8 +108,16 @@ export interface DeadlineOptions {
   readonly grace?: Duration.Input
   /** For `admit` to decide. */
   readonly admit?: Duration.Input
-  /** For all connections to end when the server stops; then reset. */
-  readonly drain?: Duration.Input
+}
+
+/** How a server ends. */
+export interface DrainOptions {
+  /** From readiness going off to the end of accepting: balancers need a moment to notice. */
+  readonly delay?: Duration.Input
+  /** Over which idle connections are ended, so that their clients do not all come back at once. */
+  readonly spread?: Duration.Input
+  /** For all connections to end, once accepting ends; then reset. */
+  readonly timeout?: Duration.Input
 }
 
 /** Signs of life, of connections whose service has a heartbeat. */
@@ -183,6 +191,7 @@ export interface Tunables {
   readonly preset?: Preset
   readonly limits?: LimitOptions
   readonly deadlines?: DeadlineOptions
+  readonly drain?: DrainOptions
   readonly heartbeat?: HeartbeatOptions
   readonly overload?: OverloadOptions
   /** Default: none, and what begins with a PROXY header is not understood. */

@@ -38,6 +38,8 @@ export interface PlainOptions<Out, State, In = never> {
   readonly timeout?: Duration.Input
   /** Signs of life. Default: none are wanted. */
   readonly heartbeat?: Heartbeat<In, Out>
+  /** Makes a last frame for each connection when the server drains, so that clients close first. Default: none is sent. */
+  readonly goodbye?: () => Out
   /**
    * How much of `limits.maxInFlight` a request takes. One that is heavier than all of it is handled alone; what is no
    * number above 0 counts as 1. Default 1.

@@ -7,7 +7,15 @@
  * Thousand Island's send timeouts (30 s), 100 connections an address and 1,000 a second as nginx's `limit_conn` and
  * `limit_req` are commonly set.
  */
-import type { DeadlineOptions, HeartbeatOptions, LimitOptions, OverloadOptions, Preset, Tunables } from "./Options.ts"
+import type {
+  DeadlineOptions,
+  DrainOptions,
+  HeartbeatOptions,
+  LimitOptions,
+  OverloadOptions,
+  Preset,
+  Tunables,
+} from "./Options.ts"
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -16,6 +24,7 @@ const MiB = 1024 * KiB
 interface Defaults extends Tunables {
   readonly limits: Required<LimitOptions>
   readonly deadlines: Required<DeadlineOptions>
+  readonly drain: Required<DrainOptions>
   readonly heartbeat: Required<HeartbeatOptions>
   readonly overload: Required<OverloadOptions>
 }
@@ -55,11 +64,14 @@ const local: Defaults = {
     maxAge: Infinity,
     grace: "5 seconds",
     admit: "5 seconds",
-    drain: "25 seconds",
   },
+  drain: { delay: 0, spread: 0, timeout: "25 seconds" },
   heartbeat: { interval: "30 seconds", missed: 3, suspectAt: 8, loseAt: Infinity },
   overload: { lag: Infinity },
 }
+
+// A balancer in front asks for readiness every few seconds, and clients that come back should not all do so at once.
+const balanced: DrainOptions = { delay: "5 seconds", spread: "5 seconds" }
 
 const internet: Tunables = {
   limits: {
@@ -70,6 +82,7 @@ const internet: Tunables = {
     minRate: 240,
   },
   deadlines: { firstFrame: "10 seconds", frame: "30 seconds", idle: "5 minutes" },
+  drain: balanced,
   overload: { lag: "500 millis" },
 }
 
@@ -78,7 +91,7 @@ export const presets: { readonly local: Defaults } & Record<Preset, Tunables> = 
   /** A program on one's own machine, and tests: nothing that a person who types into `nc` would notice. */
   local,
   /** A network of one's own: nobody is kept out, but whoever connects has to say something. */
-  internal: { deadlines: { firstFrame: "30 seconds", frame: "30 seconds" } },
+  internal: { deadlines: { firstFrame: "30 seconds", frame: "30 seconds" }, drain: balanced },
   /** `internet`, for clients that come by a proxy. Wants `proxy.trusted`. */
   "behind-proxy": internet,
   /** Strangers. */

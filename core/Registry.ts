@@ -16,7 +16,9 @@ import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
 import { type Connection, engineOf } from "./Connection.ts"
 import { type Deadline, Deadlines } from "./Deadlines.ts"
 import { drain, type Draining } from "./Drain.ts"
-import type { DrainReport, Event, Observer, RefusalLimit } from "./Event.ts"
+import type { DrainPhase, DrainReport } from "./DrainReport.ts"
+import { DrainSteps } from "./DrainSteps.ts"
+import type { Event, Observer, RefusalLimit } from "./Event.ts"
 import { type Entrance, Gate, type Host } from "./Gate.ts"
 import { InFlight } from "./InFlight.ts"
 import { Meter, Meters } from "./Meter.ts"
@@ -68,7 +70,12 @@ export class Registry implements Supervisor, Host<Door> {
   readonly emit: ((event: Event) => void) | undefined
   readonly gate: Gate<Door>
   settings: Settings
-  state: "Serving" | "Draining" | "Stopped" = "Serving"
+  /** What clients enter by, in the order of the endpoints. */
+  readonly doors: Array<Door> = []
+  readonly steps = new DrainSteps()
+  state: "Serving" | "Suspended" | "Draining" | "Stopped" = "Serving"
+  drainPhase: DrainPhase | undefined
+  accepting = true
   readonly #clock: Clock.Clock
   readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
   readonly #capabilities: Capabilities
@@ -81,6 +88,7 @@ export class Registry implements Supervisor, Host<Door> {
   readonly #advised = new Set<string>()
   readonly #sampler: Deadline = { slot: 0, expire: () => this.#sample() }
   readonly #draining = Latch.makeUnsafe()
+  readonly #aborted = Latch.makeUnsafe()
   readonly #empty = Latch.makeUnsafe(true)
   readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
   #lastId = 0
@@ -217,7 +225,7 @@ export class Registry implements Supervisor, Host<Door> {
   forget(id: number, reason: CloseReason.CloseReason, unsent: number): void {
     const client = this.connections.get(id)?.remoteAddress
     this.connections.delete(id)
-    if (this.state !== "Serving") {
+    if (this.state === "Draining") {
       const how = reason._tag === "Drained" ? "drained" : reason._tag === "DrainTimeout" ? "forced" : "served"
       this.#ended[how]++
       this.#ended.unsent += unsent
@@ -327,24 +335,53 @@ export class Registry implements Supervisor, Host<Door> {
 
   // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  readonly drain: Effect.Effect<DrainReport> = Effect.suspend(() => {
-    this.state = "Draining"
-    this.emit?.({ _tag: "Draining", connections: this.connections.size })
-    this.#draining.openUnsafe()
-    this.gate.close()
-    const { drain: timeout, close } = this.settings.deadlines
-    const draining: Draining = {
-      connections: this.connections,
-      places: () => this.gate.taken,
-      empty: this.#empty.await,
-      abort: () => this.abort(),
-    }
-    return Effect.map(drain(draining, timeout, close), () => {
-      this.state = "Stopped"
-      const report: DrainReport = { ...this.#ended }
-      this.emit?.({ _tag: "Drained", report })
-      return report
+  /** Drains; `closing` closes the listeners. */
+  drain(closing: Effect.Effect<void>): Effect.Effect<DrainReport> {
+    return Effect.suspend(() => {
+      const began = this.monotonic()
+      const { drain: how, deadlines } = this.settings
+      this.state = "Draining"
+      const draining: Draining = {
+        connections: this.connections,
+        arrived: () => this.gate.arrived,
+        places: () => this.gate.taken,
+        empty: this.#empty.await,
+        enter: (phase) => {
+          this.drainPhase = phase
+          this.emit?.({ _tag: "Draining", phase, connections: this.connections.size })
+          return this.steps.run(phase)
+        },
+        stopAccepting: Effect.map(closing, () => {
+          this.accepting = false
+          this.gate.close()
+        }),
+        tell: () => this.#draining.openUnsafe(),
+        abort: () => this.abort(),
+        aborted: this.#aborted.await,
+        isAborted: () => this.#aborted.isOpen(),
+      }
+      return Effect.map(drain(draining, how, deadlines.close), () => {
+        this.state = "Stopped"
+        const report = { ...this.#ended, duration: this.monotonic() - began, steps: this.steps.report }
+        this.emit?.({ _tag: "Drained", report })
+        return report
+      })
     })
+  }
+
+  /** Accepts nobody until it is resumed. */
+  suspend(): void {
+    if (this.state !== "Serving") return
+    this.state = "Suspended"
+    this.gate.suspend(this.doors)
+    this.emit?.({ _tag: "Suspended" })
+  }
+
+  /** Accepts again; done once all listeners do. */
+  readonly resume: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.state !== "Suspended") return Exit.void
+    this.state = "Serving"
+    return Effect.map(this.gate.resume(this.doors), () => this.emit?.({ _tag: "Resumed" }))
   })
 
   /** Whoever is left when all waiting is over. */
@@ -354,6 +391,7 @@ export class Registry implements Supervisor, Host<Door> {
   })
 
   abort(): void {
+    this.#aborted.openUnsafe()
     this.gate.abort()
     for (const connection of this.connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
   }

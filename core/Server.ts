@@ -4,12 +4,14 @@
  * Policy is elsewhere (Gate, Registry, ManagedConnection, Drain); signals and exit codes are the program's.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import type { Connection } from "./Connection.ts"
-import type { DrainReport, Observer } from "./Event.ts"
+import type { DrainPhase, DrainReport } from "./DrainReport.ts"
+import type { Observer } from "./Event.ts"
 import type { Tunables } from "./Options.ts"
 import { presets } from "./Presets.ts"
 import { type Door, Registry, type Usage } from "./Registry.ts"
@@ -22,6 +24,7 @@ export type {
   AdmitRule,
   Alarm,
   DeadlineOptions,
+  DrainOptions,
   HeartbeatOptions,
   LimitOptions,
   OverloadOptions,
@@ -32,6 +35,7 @@ export type {
   Tunables,
 } from "./Options.ts"
 export type { Rate } from "./Rate.ts"
+export type { DrainPhase, DrainReport, DrainStep } from "./DrainReport.ts"
 export { presets, SettingsError, type Usage }
 
 /** One endpoint and what answers there. */
@@ -65,7 +69,10 @@ export interface Server {
   readonly addresses: ReadonlyArray<Address.Address>
   /** The connections by id. Live: it changes as they come and go. */
   readonly connections: ReadonlyMap<number, Connection>
-  readonly state: "Serving" | "Draining" | "Stopped"
+  /** Suspended: nobody is accepted until it is resumed. */
+  readonly state: "Serving" | "Suspended" | "Draining" | "Stopped"
+  /** How far a drain has come, once it has begun. */
+  readonly drainPhase: DrainPhase | undefined
   /** What of the limits is in use now. */
   readonly usage: Usage
   /**
@@ -73,7 +80,26 @@ export interface Server {
    * it is. Nobody is ended because a limit is lower now: it holds for who comes. `limits.memory` alone holds for all.
    */
   update(changes: Tunables): Effect.Effect<void, SettingsError>
-  /** Stops accepting, lets everything begun finish, ends all connections and says how it went. Done once. */
+  /**
+   * Has something done in the course of the drain, when it comes to a phase, within a time (default 5 s): deregister at
+   * `announced`, persist at `ended`. How it went stands in the report under its name.
+   */
+  onDrain(
+    phase: DrainPhase,
+    name: string,
+    effect: Effect.Effect<unknown, unknown>,
+    options?: { readonly timeout?: Duration.Input },
+  ): void
+  /** Accepts nobody until it is resumed; whoever is in stays. */
+  suspend(): void
+  /**
+   * Accepts again. Where the runtime had to unbind (`capabilities.stopAccepting`) it binds again; while that fails, an
+   * `AcceptFailed` is emitted each second and it is tried anew.
+   */
+  readonly resume: Effect.Effect<void>
+  /**
+   * Ends the server in phases, without losing what was begun: see `DrainPhase`. Says how it went. Done once.
+   */
   readonly drain: Effect.Effect<DrainReport>
   /** Resets every connection now. Synchronous, for the last moment of a program. */
   abort(): void
@@ -101,7 +127,7 @@ export const make = <const Endpoints extends AnyEndpoints>(
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
     const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
-    const stop = yield* Effect.cached(Effect.uninterruptible(Effect.andThen(closing, registry.drain)))
+    const stop = yield* Effect.cached(Effect.uninterruptible(registry.drain(closing)))
     for (
       const [index, { address, reusePort = false, maxConnections = Infinity, proxied = true }] of endpoints.entries()
     ) {
@@ -109,6 +135,7 @@ export const make = <const Endpoints extends AnyEndpoints>(
       const accept = (transport: Transport): void => registry.gate.accept(transport, door)
       const listen = (address: Address.Address) =>
         sockets.listen({ address, reusePort, acceptFailed: registry.acceptFailed(address) }, accept)
+      registry.doors.push(door)
       door.listeners.push(...(yield* bind(listen, address)))
       listeners.push(...door.listeners)
     }
@@ -121,10 +148,17 @@ export const make = <const Endpoints extends AnyEndpoints>(
       get state() {
         return registry.state
       },
+      get drainPhase() {
+        return registry.drainPhase
+      },
       get usage() {
         return registry.usage
       },
       update: (changes) => trying(() => registry.update(changes)),
+      onDrain: (phase, name, effect, { timeout = "5 seconds" } = {}) =>
+        registry.steps.add({ phase, name, effect, timeout }),
+      suspend: () => registry.suspend(),
+      resume: registry.resume,
       drain: stop,
       abort: () => registry.abort(),
     }

@@ -16,7 +16,7 @@ import type { Scope } from "effect/Scope"
 import type { Codec, FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
 import type { Heartbeat } from "./Heartbeat.ts"
-import { type Managed, ManagedConnection } from "./ManagedConnection.ts"
+import { type Managed, ManagedConnection, type Manners } from "./ManagedConnection.ts"
 import * as Plain from "./Plain.ts"
 import { type Defect, InvalidInput, last, noReply, replies, type Reply, ReplyDriver, Unavailable } from "./Replies.ts"
 import { Session, SessionDriver } from "./Session.ts"
@@ -56,6 +56,8 @@ export interface RespondOptions<In, Out, State, E, R> {
   readonly timeout?: Duration.Input
   /** Signs of life. Default: none are wanted. */
   readonly heartbeat?: Heartbeat<In, Out>
+  /** Makes a last frame for each connection when the server drains, so that clients close first. Default: none is sent. */
+  readonly goodbye?: () => Out
   /**
    * How much of `limits.maxInFlight` a request takes. One that is heavier than all of it is handled alone; what is no
    * number above 0 counts as 1. Default 1.
@@ -126,6 +128,8 @@ const checkConcurrency = ({ concurrency = 1 }: { readonly concurrency?: number }
 export interface SessionOptions<In, Out> {
   /** Signs of life. Default: none are wanted. */
   readonly heartbeat?: Heartbeat<In, Out>
+  /** Makes a last frame for each connection when the server drains, so that clients close first. Default: none is sent. */
+  readonly goodbye?: () => Out
 }
 
 /**
@@ -160,6 +164,7 @@ type Definition =
       readonly order?: "request" | "completion"
       readonly timeout?: Duration.Input
       readonly heartbeat?: Heartbeat<never, unknown>
+      readonly goodbye?: () => unknown
       readonly weight?: (frame: never) => number
       readonly open?: (connection: never) => Effect.Effect<unknown, unknown, unknown>
       readonly onError?: (error: never, connection: never) => unknown
@@ -171,7 +176,7 @@ type Definition =
     readonly _tag: "Session"
     readonly codec: Codec<unknown, never>
     readonly run: (connection: never) => Effect.Effect<void, unknown, unknown>
-    readonly options?: { readonly heartbeat?: Heartbeat<never, unknown> }
+    readonly options?: { readonly heartbeat?: Heartbeat<never, unknown>; readonly goodbye?: () => unknown }
   }
   | {
     readonly _tag: "Provided"
@@ -230,11 +235,11 @@ const startResponding = (
     timeout: options.timeout === undefined ? undefined : Duration.toMillis(options.timeout),
     weight: options.weight as ((frame: unknown) => number) | undefined, // likewise
   }
-  const heartbeat = options.heartbeat as Heartbeat<unknown, never> | undefined // likewise
+  const manners = options as Manners<unknown, never> // likewise
   const open = options.open as Opener | undefined // likewise
   const Face = plain ? Plain.PlainConnection<never, unknown> : Responding<never, unknown>
   return (arrival, supervisor) => {
-    const engine = new ManagedConnection(arrival, codec, heartbeat, context, supervisor)
+    const engine = new ManagedConnection(arrival, codec, manners, context, supervisor)
     const face = new Face(engine, undefined)
     const driver = new ReplyDriver<unknown, never, Face>(engine, responder, face)
     engine.start(driver)
@@ -251,9 +256,9 @@ const startSession = (
   context: Context.Context<never>,
 ): Start => {
   const runner = run as Runner // its frames come from this codec, its needs from this context
-  const heartbeat = options?.heartbeat as Heartbeat<unknown, never> | undefined // likewise
+  const manners = (options ?? {}) as Manners<unknown, never> // likewise
   return (arrival, supervisor) => {
-    const engine = new ManagedConnection(arrival, codec, heartbeat, context, supervisor)
+    const engine = new ManagedConnection(arrival, codec, manners, context, supervisor)
     const driver = new SessionDriver(engine)
     const connection = new Session(engine, driver)
     engine.start(driver)

@@ -48,7 +48,13 @@ export interface Bounds {
   readonly maxAge: number
   readonly grace: number
   readonly admit: number
-  readonly drain: number
+}
+
+/** How a server ends. */
+export interface DrainSettings {
+  readonly delay: number
+  readonly spread: number
+  readonly timeout: number
 }
 
 /** Signs of life. */
@@ -64,6 +70,7 @@ export interface Settings {
   readonly preset: Preset
   readonly limits: Limits
   readonly deadlines: Bounds
+  readonly drain: DrainSettings
   readonly heartbeat: HeartbeatSettings
   readonly overload: { readonly lag: number }
   readonly proxy: { readonly trusted: Networks.Networks; readonly timeout: number } | undefined
@@ -95,6 +102,7 @@ export const merge = (before: Tunables, now: Tunables): Tunables => ({
   ...now,
   ...(now.limits === undefined ? {} : { limits: { ...before.limits, ...now.limits } }),
   ...(now.deadlines === undefined ? {} : { deadlines: { ...before.deadlines, ...now.deadlines } }),
+  ...(now.drain === undefined ? {} : { drain: { ...before.drain, ...now.drain } }),
   ...(now.heartbeat === undefined ? {} : { heartbeat: { ...before.heartbeat, ...now.heartbeat } }),
   ...(now.overload === undefined ? {} : { overload: { ...before.overload, ...now.overload } }),
 })
@@ -107,6 +115,7 @@ export const resolve = (said: Tunables, local: boolean): Settings => {
   const defaults = presets[preset]
   const limits = layered(presets.local.limits, defaults.limits, said.limits, "limits")
   const deadlines = layered(presets.local.deadlines, defaults.deadlines, said.deadlines, "deadlines")
+  const drain = layered(presets.local.drain, defaults.drain, said.drain, "drain")
   const heartbeat = layered(presets.local.heartbeat, defaults.heartbeat, said.heartbeat, "heartbeat")
   const overload = layered(presets.local.overload, defaults.overload, said.overload, "overload")
   const settings: Settings = {
@@ -147,7 +156,11 @@ export const resolve = (said: Tunables, local: boolean): Settings => {
       maxAge: positive("deadlines.maxAge", deadlines.maxAge),
       grace: millis("deadlines.grace", deadlines.grace),
       admit: positive("deadlines.admit", deadlines.admit),
-      drain: millis("deadlines.drain", deadlines.drain),
+    },
+    drain: {
+      delay: millis("drain.delay", drain.delay),
+      spread: millis("drain.spread", drain.spread),
+      timeout: millis("drain.timeout", drain.timeout),
     },
     heartbeat: {
       interval: positive("heartbeat.interval", heartbeat.interval),
@@ -177,6 +190,7 @@ const options: Record<keyof Tunables, true> = {
   preset: true,
   limits: true,
   deadlines: true,
+  drain: true,
   heartbeat: true,
   overload: true,
   proxy: true,

@@ -13,6 +13,7 @@ import { performance } from "node:perf_hooks"
 import process from "node:process"
 import * as Address from "../core/Address.ts"
 import * as CloseReason from "../core/CloseReason.ts"
+import type { DrainReport, DrainStep } from "../core/DrainReport.ts"
 import { type Event, isProbe, type Observer } from "../core/Event.ts"
 
 /** Writes the program's log to stderr: readable in a terminal, else JSON with `time`, `level`, `message` and fields. */
@@ -55,6 +56,9 @@ export const observer = (
   return (event) => {
     if (event._tag === "Refused") return refusals.add(event)
     if (event._tag === "Draining") refusals.flush()
+    if (event._tag === "Drained") {
+      event.report.steps.filter(({ outcome }) => outcome !== "done").map(undone).forEach(write)
+    }
     const line = lineOf(event)
     if (line === undefined) return
     write(event._tag === "Listening" ? { ...line, fields: { ...line.fields, ...listening } } : line)
@@ -186,11 +190,27 @@ const lineOf = (event: Exclude<Event, Refused>): Line | undefined => {
     case "Updated":
       return { level: "Debug", message: "settings changed", fields: {} }
     case "Draining":
-      return { level: "Info", message: "draining", fields: { connections: event.connections } }
+      return { level: "Info", message: "draining", fields: { phase: event.phase, connections: event.connections } }
+    case "Suspended":
+      return { level: "Info", message: "suspended", fields: {} }
+    case "Resumed":
+      return { level: "Info", message: "resumed", fields: {} }
     case "Drained":
-      return { level: "Info", message: "drained", fields: { ...event.report } }
+      return { level: "Info", message: "drained", fields: drained(event.report) }
   }
 }
+
+const undone = ({ phase, name, outcome, duration, cause }: DrainStep): Line => ({
+  level: "Warn",
+  message: `drain step ${outcome}`,
+  fields: { step: name, phase, duration: Math.round(duration), ...(cause && { cause: Cause.pretty(cause) }) },
+})
+
+const drained = ({ steps, duration, ...counts }: DrainReport): Record<string, unknown> => ({
+  ...counts,
+  duration: Math.round(duration),
+  ...(steps.length === 0 ? {} : { steps: steps.map(({ name, outcome }) => `${name}: ${outcome}`).join(", ") }),
+})
 
 const ordinary = new Set(["PeerClosed", "LocalClosed", "Drained"])
 

@@ -54,7 +54,7 @@ const tags: Array<string> = []
 const server = await start(owning("served"), {
   address: "127.0.0.1:0",
   observers: [(event) => {
-    tags.push(event._tag)
+    if (!tags.includes(event._tag)) tags.push(event._tag)
     if (event._tag === "Draining") released.open()
   }],
 })
@@ -83,7 +83,8 @@ const never = Service.plain(Lines.make({ maxLength: 1_024 }), () => {
 })
 const other = await start(never, {
   address: "127.0.0.1:0",
-  deadlines: { close: "10 minutes", drain: "10 minutes", linger: "10 minutes" },
+  deadlines: { close: "10 minutes", linger: "10 minutes" },
+  drain: { timeout: "10 minutes" },
 })
 const held = connect({ port: other.port!, host: "127.0.0.1" })
 const gone = new Promise<void>((resolve) => held.on("error", () => {}).on("close", () => resolve()).resume())

@@ -164,7 +164,7 @@ describe("limits.atLimit", () => {
       const { town, server, limits } = yield* open({ limits: queue })
       const [inside, waiting] = [town.come(), town.come()]
       const draining = yield* Effect.forkChild(server.drain)
-      yield* turns
+      yield* pass(100)
       expect(waiting.received).toBe("busy\n")
       expect(waiting.gotFin).toBe(true)
       expect(limits()).toEqual(["draining"])
@@ -183,7 +183,7 @@ describe("limits.atLimit", () => {
       yield* turns
       expect([waiting.attached, server.usage.waiting]).toEqual([false, 1])
       const draining = yield* Effect.forkChild(server.drain)
-      yield* turns
+      yield* pass(100)
       expect(server.state).toBe("Stopped")
       yield* Fiber.join(draining)
     }))
@@ -678,13 +678,16 @@ describe("admit", () => {
       expect(visitor.received).toBe("asked before the drain\n")
       visitor.fin()
       yield* pass(500)
-      expect(yield* Fiber.join(draining)).toEqual({ served: 0, drained: 1, forced: 0, unsent: 0 })
+      expect(yield* Fiber.join(draining)).toMatchObject({ served: 0, drained: 1, forced: 0, unsent: 0 })
     }))
 
   it.effect("a drain that is over lets nobody in, whatever it decides later", () =>
     Effect.gen(function* () {
       const rule = () => Effect.uninterruptible(Effect.as(Effect.sleep("20 seconds"), "admit" as const))
-      const { town, server, of } = yield* ruled(rule, { deadlines: { drain: "1 second", admit: Infinity } })
+      const { town, server, of } = yield* ruled(rule, {
+        drain: { timeout: "1 second" },
+        deadlines: { admit: Infinity },
+      })
       const visitor = town.come()
       const draining = yield* Effect.forkChild(server.drain)
       yield* pass(1_500)
@@ -927,7 +930,7 @@ const storm: (seed: number) => Effect.Effect<void, unknown, Scope> = Effect.fnUn
     everybody.splice(0, everybody.length, ...everybody.filter((visitor) => !entry.backlog.includes(visitor)))
     yield* entry.close
   }
-  const draining = yield* Effect.forkChild(registry.drain)
+  const draining = yield* Effect.forkChild(registry.drain(Effect.void))
   yield* pass(35_000)
   yield* Fiber.join(draining)
   for (const visitor of everybody) visitor.reset()

@@ -552,7 +552,7 @@ describe("a drain", () => {
       expect([visitor.received, visitor.gotFin]).toEqual(["x\n", true])
       visitor.fin()
       yield* pass(100)
-      expect(yield* Fiber.join(draining)).toEqual({ served: 0, drained: 1, forced: 0, unsent: 0 })
+      expect(yield* Fiber.join(draining)).toMatchObject({ served: 0, drained: 1, forced: 0, unsent: 0 })
     }))
 
   it.effect("56: a header that never comes holds it up no longer than its deadline", () =>

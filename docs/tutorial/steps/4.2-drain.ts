@@ -19,7 +19,7 @@ const print = (event: Event): void => {
 
 const server = await start(service, {
   address: "127.0.0.1:0",
-  deadlines: { drain: "1 second" },
+  drain: { timeout: "1 second" },
   observers: [print],
   log: false,
 })
