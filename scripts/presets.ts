@@ -31,7 +31,7 @@ export const tables: ReadonlyArray<Table> = [
 
 // ── Presets ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const groups = ["limits", "deadlines", "heartbeat", "overload"] as const
+const groups = ["limits", "deadlines", "drain", "heartbeat", "overload"] as const
 const names = Object.keys(presets) as ReadonlyArray<Preset> // its keys are the presets
 const bytes = new Set(["limits.outboxHigh", "limits.outboxLow", "limits.maxFrame", "limits.memory"])
 
