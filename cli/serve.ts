@@ -7,15 +7,28 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { type Address, tcp, unix } from "../core/Address.ts"
+import { type Address, parse, tcp, unix } from "../core/Address.ts"
 import type { Preset, Tunables } from "../core/Options.ts"
 import type { Service } from "../core/Service.ts"
 import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
+import { version } from "./version.ts"
 
 const presets: ReadonlyArray<Preset> = ["local", "internal", "behind-proxy", "internet", "edge"]
 
-/** The flags that say where to listen and how much to let in. */
+const duration = (name: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar("duration"),
+    Flag.filter(
+      (text) => Duration.parse(text) !== undefined,
+      (text) => `Expected a duration such as 250ms, 30s, 5m or off, got ${text}`,
+    ),
+    Flag.map((text) => Duration.parse(text)!), // as above
+    Flag.withDescription(description),
+    Flag.optional,
+  )
+
+/** The flags that say where to listen, how much to let in and how to end. */
 export const listening = {
   host: Flag.String("host").pipe(
     Flag.withDescription(
@@ -51,15 +64,25 @@ export const listening = {
     ),
     Flag.optional,
   ),
-  idleTimeout: Flag.String("idle-timeout").pipe(
-    Flag.withMetavar("duration"),
+  idleTimeout: duration(
+    "idle-timeout",
+    "A connection on which nothing goes either way for so long is ended; off for never (default: as the preset says)",
+  ),
+  drainDelay: duration(
+    "drain-delay",
+    "After SIGTERM, not ready and still accepting for so long; off for none (default none locally, else 5s)",
+  ),
+  drainTimeout: duration(
+    "drain-timeout",
+    "Then connections get so long to finish what they have begun; off for ever (default 25s)",
+  ),
+  admin: Flag.String("admin").pipe(
+    Flag.withMetavar("address"),
     Flag.filter(
-      (text) => Duration.parse(text) !== undefined,
-      (text) => `Expected a duration such as 250ms, 30s, 5m or off, got ${text}`,
+      (text) => parse(text) !== undefined,
+      (text) => `Expected an address such as 127.0.0.1:9001, [::]:9001 or unix:/run/admin.sock, got ${text}`,
     ),
-    Flag.withDescription(
-      "A connection on which nothing goes either way for so long is ended; off for never (default: as the preset says)",
-    ),
+    Flag.withDescription("Serve /livez, /readyz and /metrics by HTTP there (default: nowhere)"),
     Flag.optional,
   ),
 }
@@ -100,17 +123,25 @@ export const serveWith = Effect.fnUntraced(function* <E>(
   const [{ serve }, { layer }, Logs] = yield* Effect.promise(() =>
     Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
-  const program = serve({ service: yield* service, address, settings: settingsOf(input) })
+  const admin = Option.getOrUndefined(Option.map(input.admin, (text) => ({ address: parse(text)!, version }))) // a flag's
+  const program = serve({ service, address, settings: settingsOf(input), ...(admin === undefined ? {} : { admin }) })
   exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
 })
 
 /** What the flags say, and nothing of what they leave to the preset. */
-const settingsOf = ({ maxConnections, idleTimeout, preset, proxyFrom }: Listening): Tunables => {
-  const idle = Option.getOrUndefined(Option.map(idleTimeout, Duration.parse))
+const settingsOf = (input: Listening): Tunables => {
+  const { maxConnections, idleTimeout, drainDelay, drainTimeout, preset, proxyFrom } = input
+  // No delay is none at all; of all others "off" is never.
+  const delay = Option.map(drainDelay, (millis) => millis === Infinity ? 0 : millis)
+  const drain = {
+    ...(Option.isNone(delay) ? {} : { delay: delay.value }),
+    ...(Option.isNone(drainTimeout) ? {} : { timeout: drainTimeout.value }),
+  }
   return {
+    drain,
     ...(Option.isNone(preset) ? {} : { preset: preset.value }),
     ...(Option.isNone(maxConnections) ? {} : { limits: { maxConnections: maxConnections.value } }),
-    ...(idle === undefined ? {} : { deadlines: { idle } }),
+    ...(Option.isNone(idleTimeout) ? {} : { deadlines: { idle: idleTimeout.value } }),
     ...(Option.isNone(proxyFrom) ? {} : { proxy: { trusted: proxyFrom.value.split(",").map((text) => text.trim()) } }),
   }
 }
@@ -119,7 +150,11 @@ interface Listening extends Where {
   readonly preset: Option.Option<Preset>
   readonly proxyFrom: Option.Option<string>
   readonly maxConnections: Option.Option<number>
-  readonly idleTimeout: Option.Option<string>
+  /** Milliseconds; Infinity for off. */
+  readonly idleTimeout: Option.Option<number>
+  readonly drainDelay: Option.Option<number>
+  readonly drainTimeout: Option.Option<number>
+  readonly admin: Option.Option<string>
 }
 
 interface Where {

@@ -143,8 +143,8 @@ export const transportFailed = (cause: unknown): TransportFailed => ({ [TypeId]:
 export const isCloseReason = (value: unknown): value is CloseReason => hasProperty(value, TypeId)
 
 /** The tag in snake_case: what logs and metrics call it. */
-export const label = (reason: CloseReason): string =>
-  reason._tag.replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
+export const label = ({ _tag }: { readonly _tag: CloseReason["_tag"] }): string =>
+  _tag.replace(/(?!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase()
 
 /** What more there is to say than the tag, as one line; undefined when the tag says it all. */
 export const describe = (reason: CloseReason): string | undefined => {

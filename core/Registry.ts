@@ -18,7 +18,7 @@ import { type Deadline, Deadlines } from "./Deadlines.ts"
 import { drain, type Draining } from "./Drain.ts"
 import type { DrainPhase, DrainReport } from "./DrainReport.ts"
 import { DrainSteps } from "./DrainSteps.ts"
-import type { Event, Observer, RefusalLimit } from "./Event.ts"
+import type { Event, Observer } from "./Event.ts"
 import { type Entrance, Gate, type Host } from "./Gate.ts"
 import { InFlight } from "./InFlight.ts"
 import { Meter, Meters } from "./Meter.ts"
@@ -58,6 +58,8 @@ export interface Usage {
   /** How late the event loop was at the last look, in milliseconds. */
   readonly lag: number
   readonly load: Load
+  /** The setting by which the process as a whole lets nobody in now. */
+  readonly overloaded: "overload.lag" | "memory" | undefined
 }
 
 /** The registry of a server. */
@@ -178,7 +180,7 @@ export class Registry implements Supervisor, Host<Door> {
     return this.#draining.await
   }
 
-  get overloaded(): RefusalLimit | undefined {
+  get overloaded(): Usage["overloaded"] {
     if (this.#overload.load !== "calm") return "overload.lag"
     return this.budget.tight ? "memory" : undefined
   }
@@ -283,6 +285,7 @@ export class Registry implements Supervisor, Host<Door> {
       inFlightWaited: inFlight.waited,
       lag: this.deadlines.lag,
       load: this.#overload.load,
+      overloaded: this.overloaded,
     }
   }
 

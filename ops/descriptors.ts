@@ -48,7 +48,8 @@ export interface Places {
 
 /**
  * As many places as are wanted, or as many as the limit carries beside what is open already, where it is known. `sockets`
- * of those that are open are clients' (they are counted again); `queue` more may be held for clients that wait.
+ * of those that are open are clients' (they are counted again); `queue` more may be held for others, such as clients that
+ * wait.
  */
 export const affordable = (wanted: Places, { sockets = 0, queue = 0 } = {}): Places => {
   const descriptors = read()

@@ -17,18 +17,20 @@ export interface Lowered {
 
 /**
  * `Server.make` with `limits.maxConnections` and `limits.maxRefusing` as high as the descriptor limit carries: roughly
- * before it listens, exactly once it does. `lowered` is told when that is less than the options ask for.
+ * before it listens, exactly once it does. `lowered` is told when that is less than the options ask for. `kept`
+ * descriptors are for somebody else.
  */
 export const make = Effect.fnUntraced(function* <E>(
   options: Server.Options<ReadonlyArray<Server.Endpoint<never, E>>>,
   lowered: (less: Lowered) => void,
+  kept = 0,
 ): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope> {
   const limits = {
     ...Server.presets.local.limits,
     ...(options.preset === undefined ? {} : Server.presets[options.preset]?.limits),
     ...options.limits,
   }
-  const queue = typeof limits.atLimit === "object" ? limits.atLimit.queue : 0
+  const queue = kept + (typeof limits.atLimit === "object" ? limits.atLimit.queue : 0)
   // Whatever cannot be is refused by name below.
   const wanted = { maxConnections: limits.maxConnections, maxRefusing: limits.maxRefusing }
   const before = Descriptors.affordable(wanted, { queue })

@@ -4,11 +4,16 @@
  * The command line calls this; so does any program that wants the same behaviour without the command line.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import process from "node:process"
-import type { Address } from "../core/Address.ts"
+import * as Address from "../core/Address.ts"
 import type * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
 import type { ListenError, Sockets } from "../core/Sockets.ts"
+import * as Container from "./container.ts"
 import * as Descriptors from "./descriptors.ts"
 import * as Logs from "./logs.ts"
 import * as Places from "./places.ts"
@@ -16,40 +21,100 @@ import * as Signals from "./signals.ts"
 
 /** What to serve, and where. */
 export interface Options<E> {
-  readonly service: Service<never, E>
-  readonly address: Address
+  /** Found when everything else is ready for it; until then a signal ends the program. */
+  readonly service: Effect.Effect<Service<never, E>, E>
+  readonly address: Address.Address
   /** Default: the preset for that address. `limits.maxConnections` is lowered to what the process has descriptors for. */
   readonly settings?: Server.Tunables
+  /** Where `/livez`, `/readyz` and `/metrics` are served, and the version that they name. Default: nowhere. */
+  readonly admin?: { readonly address: Address.Address; readonly version: string }
 }
 
-/** Serves until SIGINT or SIGTERM. The result is the exit code: 0, or 1 when the drain had to force a connection. */
-export const serve = <E>(
-  { service, address, settings = {} }: Options<E>,
-): Effect.Effect<number, ListenError | Server.SettingsError | E, Sockets> =>
-  Effect.scoped(Effect.gen(function* () {
-    const run = Effect.runForkWith(yield* Effect.context<never>())
-    let abort = (): void => {}
-    // Before anything else: whoever reads that it listens may send a signal at once.
-    const signal = yield* Signals.listen((signal) => {
-      abort()
-      process.exit(Signals.exitCode(signal))
+/** In which everything has to be released once the drain is over, in milliseconds. */
+const releaseMillis = 5_000
+
+/**
+ * Serves until SIGINT or SIGTERM, which may come at any time after this was called. The result is the exit code: 0, or 1
+ * when the drain had to force a connection, or something that was acquired is not released in 5 s.
+ */
+export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError | Server.SettingsError | E, Sockets> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const run = Effect.runForkWith(yield* Effect.context<never>())
+      let abort = (): void => {}
+      // Before anything else: whoever reads that it listens may send a signal at once.
+      const signal = yield* Signals.listen((signal) => {
+        abort()
+        process.exit(Signals.exitCode(signal))
+      })
+      const scope = yield* Scope.make()
+      const starting = yield* Effect.forkDetach(Effect.interruptible(Scope.provide(start(options, run), scope)))
+      const serving = Effect.gen(function* () {
+        const server = yield* Effect.raceFirst(Fiber.join(starting), Effect.as(signal, undefined))
+        if (server === undefined) {
+          yield* Effect.logInfo("stopped before it had started")
+          return 0
+        }
+        abort = () => server.abort()
+        yield* signal
+        const { forced } = yield* server.drain
+        return forced > 0 ? 1 : 0
+      })
+      const exit = yield* Effect.exit(restore(serving))
+      const releasing = yield* Effect.forkDetach(
+        Effect.andThen(Fiber.interrupt(starting), Scope.close(scope, Exit.asVoid(exit))),
+      )
+      const released = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(releasing)), releaseMillis)
+      const code = yield* exit
+      if (Option.isSome(released)) return code
+      yield* Effect.logError(`not everything was released in ${releaseMillis / 1_000} s; ending without`)
+      return 1
     })
-    const observer = Logs.observer(run, { listening: Descriptors.read() === undefined ? unchecked() : {} })
-    const server = yield* Places.make(
-      { ...settings, listeners: [{ address, service }], observers: [observer] },
-      (less) => {
-        if (settings.limits?.maxConnections === undefined) return // nobody asked for so many
-        run(Effect.annotateLogs(
-          Effect.logWarning("max-connections lowered: the descriptor limit does not carry it (raise `ulimit -n`)"),
-          { ...less },
-        ))
-      },
-    )
-    abort = () => server.abort()
-    yield* signal
-    const { forced } = yield* server.drain
-    return forced > 0 ? 1 : 0
-  }))
+  )
+
+/** Starts what there is, from the outside to the inside: the admin endpoint answers while the service starts. */
+const start = Effect.fnUntraced(function* <E>(
+  { service, address, settings = {}, admin: where }: Options<E>,
+  run: (effect: Effect.Effect<void>) => void,
+): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope.Scope> {
+  const admin = where === undefined ? undefined : yield* listen(where)
+  const observer = Logs.observer(run, { listening: Descriptors.read() === undefined ? unchecked() : {} })
+  const server = yield* Places.make(
+    {
+      ...settings,
+      listeners: [{ address, service: yield* service }],
+      observers: admin === undefined ? [observer] : [observer, admin.observe],
+    },
+    (less) => {
+      if (settings.limits?.maxConnections === undefined) return // nobody asked for so many
+      run(Effect.annotateLogs(
+        Effect.logWarning("max-connections lowered: the descriptor limit does not carry it (raise `ulimit -n`)"),
+        { ...less },
+      ))
+    },
+    admin?.maxConnections,
+  )
+  admin?.started(server)
+  yield* warnOfLoopbacks(admin === undefined ? server.addresses : [...server.addresses, admin.address])
+  return server
+})
+
+/** Loaded only by whoever asks for it. */
+const listen = Effect.fnUntraced(function* ({ address, version }: { address: Address.Address; version: string }) {
+  const { make } = yield* Effect.promise(() => import("./admin/admin.ts"))
+  const admin = yield* make(address, version)
+  yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: Address.format(admin.address) })
+  return admin
+})
+
+const warnOfLoopbacks = (addresses: ReadonlyArray<Address.Address>): Effect.Effect<void> => {
+  const loopbacks = addresses.filter((address) => address._tag === "Tcp" && Address.isLocal(address))
+  if (loopbacks.length === 0 || !Container.detected()) return Effect.void
+  return Effect.annotateLogs(
+    Effect.logWarning("nobody outside this container can connect to a loopback address (--host ::, --admin [::]:PORT)"),
+    { addresses: loopbacks.map(Address.format).join(" ") },
+  )
+}
 
 /** What the line says that it listens when the limit of connections could not be held against anything. */
 const unchecked = (): Record<string, string> => ({

@@ -32,13 +32,15 @@ const modules: Record<string, string> = {
 }
 
 let port = 0
+let adminPort = 0
 let ipv6 = true
 beforeAll(async () => {
   for (const [name, text] of Object.entries(modules)) writeFileSync(join(folder, name), text)
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  port = (server.address() as { readonly port: number }).port // it is of TCP
-  server.close()
+  const servers = [createServer().listen(0, "127.0.0.1"), createServer().listen(0, "127.0.0.1")]
+  await Promise.all(servers.map((server) => once(server, "listening")))
+  const ports = servers.map((server) => (server.address() as { readonly port: number }).port) // they are of TCP
+  ;[port, adminPort] = [ports[0]!, ports[1]!]
+  servers.forEach((server) => server.close())
   const second = createServer().listen(0, "::1")
   ipv6 = await once(second, "listening").then(() => true, () => false)
   second.close()
@@ -63,6 +65,7 @@ interface Row {
 
 const here = (text: string): string =>
   text.replaceAll("9000", String(port))
+    .replaceAll("9001", String(adminPort))
     .replaceAll("/run/anyport.sock", socket)
     .replaceAll("@anyport", `@${socket}`)
     .replace(/\.\/(?=[\w-]+\.ts)/g, `./${relative(root, folder)}/`)

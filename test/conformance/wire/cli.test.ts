@@ -53,9 +53,12 @@ const record = (line: string): Record<string, unknown> => {
   }
 }
 
-/** The record of the log with this message, once it is there. */
-const logged = (child: Child, message: string): Promise<Record<string, unknown>> =>
-  child.line("stderr", (line) => record(line)["message"] === message ? record(line) : undefined)
+/** The record of the log with this message, and this phase of a drain, once it is there. */
+const logged = (child: Child, message: string, phase?: string): Promise<Record<string, unknown>> =>
+  child.line("stderr", (line) => {
+    const found = record(line)
+    return found["message"] === message && (phase === undefined || found["phase"] === phase) ? found : undefined
+  })
 
 /** The port that it says it listens on. */
 const listening = async (child: Child): Promise<number> => {
@@ -74,6 +77,10 @@ const mistakes: ReadonlyArray<readonly [args: string, says: ReadonlyArray<string
   ["serve --max-connections 0", ["--max-connections", "at least 1"]],
   ["serve --idle-timeout soon", ["--idle-timeout", "soon", "30s"]],
   ["serve --idle-timeout 0s", ["--idle-timeout", "0s", "off"]],
+  ["serve --drain-delay 5", ["--drain-delay", "5", "30s"]],
+  ["serve --drain-timeout never", ["--drain-timeout", "never", "off"]],
+  ["serve --admin 9001", ["--admin", "9001", "127.0.0.1:9001"]],
+  ["serve --admin 127.0.0.1:99999", ["--admin", "127.0.0.1:99999", "unix:"]],
   ["nothing", ["nothing", "anyport --help"]],
   ["serve nothing", ["nothing", "echo", "./nothing.ts"]],
   ["serve ./nothing.ts", ["./nothing.ts", "no file", join(root, "nothing.ts")]],
@@ -99,7 +106,9 @@ describe.each(runtimes)("%s", (runtime) => {
     // Deno cannot compare its limit of connections with that of descriptors, and says so.
     const unchecked = String(lines[0]!["descriptors"]).includes("max-connections is not checked")
     expect(unchecked).toBe(runtime === "deno" || process.platform !== "linux")
-    expect(lines.map(({ message }) => message)).toEqual(["listening", "draining", "drained"])
+    // In a container there is a warning as well.
+    const said = lines.filter(({ level }) => level === "info").map(({ message, phase }) => phase ?? message)
+    expect(said).toEqual(["listening", "announced", "closing", "ending", "ended", "drained"])
     expect(lines.at(-1)).toMatchObject({ level: "info", served: 0, drained: 1, forced: 0, unsent: 0 })
   })
 
@@ -135,7 +144,7 @@ describe.each(runtimes)("%s", (runtime) => {
       expect(await client.ask("hello")).toBe("mine: hello")
       await client.send("stuck\n")
       child.signal("SIGTERM")
-      await logged(child, "draining")
+      await logged(child, "draining", "ending")
       expect(await connect(await listening(child)).catch((error) => error.code)).toBe("ECONNREFUSED")
       child.signal(signal)
       const { code, stderr } = await child.ended

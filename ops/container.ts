@@ -1,0 +1,33 @@
+/**
+ * Whether this process runs in a container, as far as it may look: a loopback address there is reached from nowhere else.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import process from "node:process"
+import * as Permissions from "./permissions.ts"
+
+/** What can be looked at; undefined and false where it is not there or may not be read. */
+export interface Surroundings {
+  exists(path: string): boolean
+  read(path: string): string | undefined
+  variable(name: string): string | undefined
+}
+
+/** Docker and Podman leave a file, Kubernetes a variable, and others their name in the control group. */
+export const detected = (
+  { exists, read, variable }: Surroundings = here,
+): boolean =>
+  exists("/.dockerenv") || exists("/run/.containerenv") || variable("KUBERNETES_SERVICE_HOST") !== undefined ||
+  /docker|containerd|kubepods|libpod|lxc/.test(read("/proc/1/cgroup") ?? "")
+
+const here: Surroundings = {
+  exists: (path) => Permissions.granted({ name: "read", path }) && existsSync(path),
+  read: (path) => {
+    if (!Permissions.everythingGranted()) return undefined // it would fail, or ask in a terminal
+    try {
+      return readFileSync(path, "latin1")
+    } catch {
+      return undefined
+    }
+  },
+  variable: (name) => Permissions.granted({ name: "env", variable: name }) ? process.env[name] : undefined,
+}
