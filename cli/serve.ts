@@ -7,9 +7,12 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { availableParallelism } from "node:os"
+import process from "node:process"
 import { type Address, parse, tcp, unix } from "../core/Address.ts"
 import type { Preset, Tunables } from "../core/Options.ts"
 import type { Service } from "../core/Service.ts"
+import type { Part } from "../ops/workers/Part.ts"
 import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
 import { version } from "./version.ts"
@@ -28,7 +31,7 @@ const duration = (name: string, description: string) =>
     Flag.optional,
   )
 
-/** The flags that say where to listen, how much to let in and how to end. */
+/** The flags that say where to listen, how much to let in, how to end, and by how many processes. */
 export const listening = {
   host: Flag.String("host").pipe(
     Flag.withDescription(
@@ -85,6 +88,19 @@ export const listening = {
     Flag.withDescription("Serve /livez, /readyz and /metrics by HTTP there (default: nowhere)"),
     Flag.optional,
   ),
+  workers: Flag.String("workers").pipe(
+    Flag.withMetavar("count"),
+    Flag.filter(
+      (text) => text === "auto" || /^[1-9]\d{0,2}$/.test(text),
+      (text) => `Expected a number of processes from 1 to 999, or auto for one a CPU, got ${text}`,
+    ),
+    Flag.withDescription(
+      "So many processes share the port, or auto for one a CPU; SIGUSR2 replaces them by new ones without a gap",
+    ),
+    Flag.optional,
+  ),
+  // How a supervisor starts its workers. Nobody types it.
+  worker: Flag.String("worker").pipe(Flag.withHidden, Flag.optional),
 }
 
 const service = Argument.String("service").pipe(
@@ -116,16 +132,45 @@ export const serveWith = Effect.fnUntraced(function* <E>(
 ) {
   const address = yield* addressOf(input)
   if (Option.contains(input.preset, "behind-proxy") && Option.isNone(input.proxyFrom)) {
-    return yield* Effect.fail(
-      new UsageError({ message: "--preset behind-proxy wants --proxy-from with the networks of the proxies" }),
+    return yield* fail("--preset behind-proxy wants --proxy-from with the networks of the proxies")
+  }
+  const settings = settingsOf(input)
+  const admin = Option.getOrUndefined(Option.map(input.admin, (text) => ({ address: parse(text)!, version }))) // a flag's
+  const worker = yield* workerOf(input)
+  const [{ layer }, Logs] = yield* Effect.promise(() =>
+    Promise.all([import("../adapters/auto.ts"), import("../ops/logs.ts")])
+  )
+  const program = Option.isSome(input.workers) && worker === undefined
+    ? supervise(address, settings, input.workers.value)
+    : Effect.gen(function* () {
+      const { serve } = yield* Effect.promise(() => import("../ops/serve.ts"))
+      const options = { service, address, settings }
+      if (worker !== undefined) return yield* serve({ ...options, worker })
+      return yield* serve(admin === undefined ? options : { ...options, admin })
+    })
+  exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
+})
+
+/** Serves by workers; the service they load themselves. */
+const supervise = Effect.fnUntraced(function* (address: Address, settings: Tunables, workers: string) {
+  if (address._tag === "Unix") {
+    return yield* fail("--workers shares a port, which a Unix socket has not; give --port, or leave --workers out")
+  }
+  const [{ serve }, { command }, { Sockets }] = yield* Effect.promise(() =>
+    Promise.all([import("../ops/workers/serve.ts"), import("../ops/workers/Command.ts"), import("../core/Sockets.ts")])
+  )
+  const { capabilities } = yield* Sockets
+  const start = command()
+  if ("problem" in start) return yield* fail(start.problem)
+  // Deno has it by a flag that workers are given.
+  if (!capabilities.reusePort && !("Deno" in globalThis && process.platform === "linux")) {
+    return yield* fail(
+      `--workers wants SO_REUSEPORT, which ${capabilities.runtime} has not on ${process.platform}; leave it out, or run ` +
+        "servers on several ports behind a balancer",
     )
   }
-  const [{ serve }, { layer }, Logs] = yield* Effect.promise(() =>
-    Promise.all([import("../ops/serve.ts"), import("../adapters/auto.ts"), import("../ops/logs.ts")])
-  )
-  const admin = Option.getOrUndefined(Option.map(input.admin, (text) => ({ address: parse(text)!, version }))) // a flag's
-  const program = serve({ service, address, settings: settingsOf(input), ...(admin === undefined ? {} : { admin }) })
-  exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
+  const count = workers === "auto" ? availableParallelism() : Number(workers)
+  return yield* serve({ address, settings, count, command: start })
 })
 
 /** What the flags say, and nothing of what they leave to the preset. */
@@ -146,6 +191,18 @@ const settingsOf = (input: Listening): Tunables => {
   }
 }
 
+/** Which worker this process is, if it is one. */
+const workerOf = Effect.fnUntraced(function* ({ worker }: Listening): Effect.fn.Return<Part | undefined, UsageError> {
+  if (Option.isNone(worker)) return undefined
+  const { parse } = yield* Effect.promise(() => import("../ops/workers/Part.ts"))
+  const part = parse(worker.value)
+  return part !== undefined && process.send !== undefined
+    ? part
+    : yield* fail("--worker is for the processes that --workers starts; give --workers instead")
+})
+
+const fail = (message: string): Effect.Effect<never, UsageError> => Effect.fail(new UsageError({ message }))
+
 interface Listening extends Where {
   readonly preset: Option.Option<Preset>
   readonly proxyFrom: Option.Option<string>
@@ -155,6 +212,8 @@ interface Listening extends Where {
   readonly drainDelay: Option.Option<number>
   readonly drainTimeout: Option.Option<number>
   readonly admin: Option.Option<string>
+  readonly workers: Option.Option<string>
+  readonly worker: Option.Option<string>
 }
 
 interface Where {
@@ -168,9 +227,7 @@ const addressOf = ({ host, port, unix: path }: Where): Effect.Effect<Address, Us
     return Effect.succeed(tcp(Option.getOrElse(host, () => "127.0.0.1"), Option.getOrElse(port, () => 9_000)))
   }
   if (Option.isSome(host) || Option.isSome(port)) {
-    return Effect.fail(
-      new UsageError({ message: `--unix ${path.value} excludes --host and --port; give one or the other` }),
-    )
+    return fail(`--unix ${path.value} excludes --host and --port; give one or the other`)
   }
   return Effect.succeed(unix(path.value.replace(/^@/, "\0")))
 }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import process from "node:process"
@@ -18,6 +19,9 @@ import * as Descriptors from "./descriptors.ts"
 import * as Logs from "./logs.ts"
 import * as Places from "./places.ts"
 import * as Signals from "./signals.ts"
+import * as Channel from "./workers/Channel.ts"
+import * as Part from "./workers/Part.ts"
+import type { Ready } from "./workers/Supervisor.ts"
 
 /** What to serve, and where. */
 export interface Options<E> {
@@ -28,14 +32,17 @@ export interface Options<E> {
   readonly settings?: Server.Tunables
   /** Where `/livez`, `/readyz` and `/metrics` are served, and the version that they name. Default: nowhere. */
   readonly admin?: { readonly address: Address.Address; readonly version: string }
+  /** Which worker of a supervisor this process is: it has its share of the limits, and shares the port. Default: none. */
+  readonly worker?: Part.Part
 }
 
 /** In which everything has to be released once the drain is over, in milliseconds. */
 const releaseMillis = 5_000
 
 /**
- * Serves until SIGINT or SIGTERM, which may come at any time after this was called. The result is the exit code: 0, or 1
- * when the drain had to force a connection, or something that was acquired is not released in 5 s.
+ * Serves until SIGINT or SIGTERM, which may come at any time after this was called, or until a worker's supervisor says so.
+ * The result is the exit code: 0, or 1 when the drain had to force a connection, or something that was acquired is not
+ * released in 5 s.
  */
 export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError | Server.SettingsError | E, Sockets> =>
   Effect.uninterruptibleMask((restore) =>
@@ -43,10 +50,13 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
       const run = Effect.runForkWith(yield* Effect.context<never>())
       let abort = (): void => {}
       // Before anything else: whoever reads that it listens may send a signal at once.
-      const signal = yield* Signals.listen((signal) => {
+      const end = (code: number): void => {
         abort()
-        process.exit(Signals.exitCode(signal))
-      })
+        process.exit(code)
+      }
+      const signal = yield* options.worker === undefined
+        ? Signals.listen((signal) => end(Signals.exitCode(signal)))
+        : Channel.listen(end)
       const scope = yield* Scope.make()
       const starting = yield* Effect.forkDetach(Effect.interruptible(Scope.provide(start(options, run), scope)))
       const serving = Effect.gen(function* () {
@@ -69,20 +79,20 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
       if (Option.isSome(released)) return code
       yield* Effect.logError(`not everything was released in ${releaseMillis / 1_000} s; ending without`)
       return 1
-    })
+    }).pipe(options.worker === undefined ? identity : Effect.annotateLogs({ worker: options.worker.number }))
   )
 
 /** Starts what there is, from the outside to the inside: the admin endpoint answers while the service starts. */
 const start = Effect.fnUntraced(function* <E>(
-  { service, address, settings = {}, admin: where }: Options<E>,
+  { service, address, settings = {}, admin: where, worker }: Options<E>,
   run: (effect: Effect.Effect<void>) => void,
 ): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope.Scope> {
   const admin = where === undefined ? undefined : yield* listen(where)
   const observer = Logs.observer(run, { listening: Descriptors.read() === undefined ? unchecked() : {} })
   const server = yield* Places.make(
     {
-      ...settings,
-      listeners: [{ address, service: yield* service }],
+      ...worker === undefined ? settings : Part.settings(settings, address, worker),
+      listeners: [{ address: at(address, worker), service: yield* service, reusePort: worker !== undefined }],
       observers: admin === undefined ? [observer] : [observer, admin.observe],
     },
     (less) => {
@@ -95,8 +105,19 @@ const start = Effect.fnUntraced(function* <E>(
     admin?.maxConnections,
   )
   admin?.started(server)
+  if (worker !== undefined) Channel.ready(ready(server.addresses[0]!, Part.patience(settings, address)))
   yield* warnOfLoopbacks(admin === undefined ? server.addresses : [...server.addresses, admin.address])
   return server
+})
+
+/** Where the first worker listens, for those after it. */
+const at = (address: Address.Address, worker: Part.Part | undefined): Address.Address =>
+  address._tag === "Unix" || worker?.port === undefined ? address : Address.tcp(address.host, worker.port)
+
+const ready = (address: Address.Address, patience: number): Ready => ({
+  address: Address.format(address),
+  port: address._tag === "Tcp" ? address.port : 0,
+  patience,
 })
 
 /** Loaded only by whoever asks for it. */

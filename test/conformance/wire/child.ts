@@ -62,7 +62,7 @@ export class Child {
   }
 
   /** Sends it a signal. */
-  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  signal(signal: "SIGTERM" | "SIGINT" | "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGUSR2"): void {
     this.#process.kill(signal)
   }
 

@@ -1,0 +1,84 @@
+/**
+ * A server as several processes: what {@link serve} of one process does, with workers that share a port.
+ *
+ * This process serves nobody. It starts the workers, passes signals on, and says with which exit code to end.
+ */
+import * as Effect from "effect/Effect"
+import process from "node:process"
+import { type Address, format, loopbacks } from "../../core/Address.ts"
+import type { Tunables } from "../../core/Options.ts"
+import { SettingsError } from "../../core/Settings.ts"
+import { type ListenError, Sockets } from "../../core/Sockets.ts"
+import * as Signals from "../signals.ts"
+import * as Child from "./Child.ts"
+import type { Command } from "./Command.ts"
+import * as Part from "./Part.ts"
+import * as Supervisor from "./Supervisor.ts"
+
+/** What to serve, and where. */
+export interface Options {
+  readonly address: Address
+  readonly settings: Tunables
+  readonly count: number
+  readonly command: Exclude<Command, { readonly problem: string }>
+}
+
+/**
+ * Serves by workers until SIGINT or SIGTERM, and replaces them by new ones at SIGUSR2. The result is the exit code: 0, or
+ * 1 when a worker had to force a connection, or was killed while it drained; 2 when the workers say that they are
+ * configured wrongly.
+ */
+export const serve = (
+  { address, settings, count, command }: Options,
+): Effect.Effect<number, ListenError | SettingsError | Supervisor.GaveUp, Sockets> =>
+  Effect.scoped(Effect.gen(function* () {
+    const run = Effect.runForkWith(yield* Effect.context<never>())
+    yield* sharable(settings, address, count)
+    yield* isFree(address)
+    const supervisor = yield* Supervisor.make(
+      (number, port) => Child.start(command({ number, count, port })),
+      { count },
+    )
+    const signal = yield* Signals.listen((signal) => {
+      const code = Signals.exitCode(signal)
+      run(Effect.ensuring(supervisor.abort(code), Effect.sync(() => process.exit(code))))
+    })
+    process.on("SIGUSR2", () => void run(supervisor.roll))
+    yield* Effect.annotateLogs(Effect.logInfo("starting workers"), {
+      workers: count,
+      pid: process.pid,
+      address: format(address),
+    })
+    return yield* Effect.raceFirst(supervisor.run, signal).pipe(
+      Effect.andThen(supervisor.drain),
+      Effect.map((clean) => clean ? 0 : 1),
+      Effect.catchTag("GaveUp", (error) => Effect.andThen(supervisor.drain, Effect.fail(error))),
+      Effect.catchTag("Misconfigured", () => Effect.succeed(2)),
+    )
+  }))
+
+/** What each worker would refuse is refused once. */
+const sharable = (settings: Tunables, address: Address, count: number): Effect.Effect<void, SettingsError> =>
+  Effect.try({
+    try: () => void Part.settings(settings, address, { number: 1, count, port: undefined }),
+    catch: (error) => {
+      if (error instanceof SettingsError) return error
+      throw error
+    },
+  })
+
+/**
+ * Nobody is there yet: whoever shares a port by itself is let in by the system beside everybody who does too, so that an
+ * instance started twice would take half of the clients. What else is wrong with the address the workers say.
+ */
+const isFree = (address: Address): Effect.Effect<void, ListenError, Sockets> =>
+  Effect.gen(function* () {
+    const { listen } = yield* Sockets
+    if (address._tag === "Tcp" && address.port === 0) return
+    yield* Effect.forEach(loopbacks(address), (address) =>
+      Effect.scoped(listen({ address }, (transport) =>
+        transport.abort())).pipe(
+          Effect.asVoid,
+          Effect.catchIf((error) => error.problem !== "AddressInUse", () => Effect.void),
+        ))
+  })

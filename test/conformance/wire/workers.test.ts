@@ -1,0 +1,293 @@
+/**
+ * Several processes on one port, on every runtime: who answers, how they end together, what becomes of one that dies, and
+ * how they are replaced while clients talk. The supervisor's rules by themselves are test/ops/workers.test.ts.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import process from "node:process"
+import { setTimeout as delay } from "node:timers/promises"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { Child, killAll, type Runtime, runtimes } from "./child.ts"
+import { type Client, connect, disconnectAll } from "./client.ts"
+import { Talkers } from "./Talkers.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "anyport-workers-"))
+const temporary = (name: string): string => join(directory, name)
+beforeAll(() => {
+  writeFileSync(temporary("crashes.ts"), 'import process from "node:process"\nprocess.exit(3)\n')
+  writeFileSync(temporary("number.ts"), "export default 5\n")
+})
+afterEach(disconnectAll)
+afterAll(async () => {
+  await killAll()
+  rmSync(directory, { recursive: true })
+})
+
+const service = "test/conformance/wire/pid.ts"
+
+const permissions = [
+  "--allow-net=127.0.0.1",
+  `--allow-read=.,${directory}`,
+  "--allow-env",
+  "--allow-run=deno,cat",
+]
+
+const anyport = (runtime: Runtime, args: string, granted = permissions): Child => {
+  const command = runtime === "deno" ? ["deno", "run", "--no-prompt", "--quiet", ...granted] : [runtime]
+  return new Child([...command, "cli/main.ts", ...args.split(" ")])
+}
+
+const record = (line: string): Record<string, unknown> => {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return {}
+  }
+}
+
+const records = ({ stderr }: Child, message: string): ReadonlyArray<Record<string, unknown>> =>
+  stderr.split("\n").map(record).filter((found) => found["message"] === message)
+
+/** The record of the log with this message, once it is there so often. */
+const logged = (child: Child, message: string, times = 1): Promise<Record<string, unknown>> =>
+  child.line("stderr", () => records(child, message)[times - 1])
+
+/** An instance that serves. */
+interface Instance {
+  readonly child: Child
+  readonly port: number
+}
+
+const serve = async (runtime: Runtime, args: string): Promise<Instance> => {
+  const child = anyport(runtime, `serve ${args}`)
+  await logged(child, "workers ready")
+  const { address } = records(child, "worker ready")[0]!
+  return { child, port: Number(/^127\.0\.0\.1:(\d+)$/.exec(String(address))?.[1]) }
+}
+
+const pidOf = async (client: Client): Promise<number> => Number((await client.ask("who")).split(":")[0])
+
+/** Clients until so many processes have answered, by process. */
+const meet = async (port: number, count: number): Promise<ReadonlyMap<number, Client>> => {
+  const clients = new Map<number, Client>()
+  while (clients.size < count) {
+    const client = await connect(port)
+    const pid = await pidOf(client)
+    if (clients.has(pid)) client.finish()
+    else clients.set(pid, client)
+  }
+  return clients
+}
+
+/** Who has ended may still have an entry, until whoever inherited it looks. */
+const isAlive = (pid: number): boolean => {
+  try {
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+  } catch {
+    return false
+  }
+}
+
+const gone = async (pids: Iterable<number>): Promise<void> => {
+  for (const pid of pids) while (isAlive(pid)) await delay(20)
+}
+
+/** When the first worker after the `after`th began to drain, in milliseconds since 1970. */
+const drainBegan = (child: Child, after: number): number => {
+  const announced = records(child, "draining").filter(({ phase }) => phase === "announced")[after]
+  const began = Date.parse(String(announced?.["time"]))
+  expect(began).toBeGreaterThan(0)
+  return began
+}
+
+// SO_REUSEPORT is Linux's here.
+describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { timeout: 60_000 }, (runtime) => {
+  it("share a port that the first one chose, and say in each line which one they are", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 3`)
+    const pids = [...(await meet(port, 3)).keys()]
+    expect(records(child, "worker ready").map(({ pid }) => pid).toSorted()).toEqual(pids.toSorted())
+    expect(records(child, "listening").map(({ worker }) => worker).toSorted()).toEqual([1, 2, 3])
+    disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+    expect(records(child, "drained").map(({ worker }) => worker).toSorted()).toEqual([1, 2, 3])
+    await gone(pids)
+  })
+
+  it("share limits: together they let in no more than one process would", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2 --max-connections 5`)
+    const clients = await Promise.all(Array.from({ length: 60 }, () => connect(port)))
+    const pids = await Promise.all(clients.map((client) => pidOf(client).catch(() => undefined)))
+    const counts = [...new Set(pids)].filter((pid) => pid !== undefined)
+      .map((pid) => pids.filter((other) => other === pid).length)
+    expect(counts.toSorted()).toEqual([2, 3])
+    disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("SIGTERM while 50 clients talk: no answer is lost, and it ends with 0", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
+    const talkers = new Talkers(port, 50)
+    await talkers.answered(2_000)
+    child.signal("SIGTERM")
+    await talkers.ended()
+    expect((await child.ended).code).toBe(0)
+    const { resets, wrong, refused, established } = talkers
+    expect({ resets, wrong, refused, established }).toEqual({ resets: 0, wrong: 0, refused: 0, established: 50 })
+    expect(talkers.lost(drainBegan(child, 0))).toBe(0)
+    const drained = records(child, "drained")
+    const total = drained.reduce((sum, { served, drained }) => sum + Number(served) + Number(drained), 0)
+    expect({ total, forced: drained.map(({ forced }) => forced) }).toEqual({ total: 50, forced: [0, 0] })
+  })
+
+  it("a terminal's SIGINT reaches everybody, and counts once", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
+    const pids = [...(await meet(port, 2)).keys()]
+    child.signal("SIGINT")
+    for (const pid of pids) process.kill(pid, "SIGINT")
+    for (const worker of [1, 2]) {
+      await child.line("stderr", () => records(child, "draining").find((found) => found["worker"] === worker))
+    }
+    // The clients keep them from ending before this one has come.
+    for (const pid of pids) process.kill(pid, "SIGINT")
+    await logged(child, "workers draining")
+    disconnectAll()
+    expect((await child.ended).code).toBe(0)
+    expect(records(child, "drained").length).toBe(2)
+  })
+
+  for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+    it(`a second ${signal} ends them all at once with ${expected}, whatever a handler does`, async () => {
+      const { child, port } = await serve(runtime, "test/conformance/wire/stuck.ts --port 0 --workers 2")
+      const client = await connect(port)
+      expect(await client.ask("hello")).toBe("mine: hello")
+      await client.send("stuck\n")
+      child.signal("SIGTERM")
+      await logged(child, "draining")
+      child.signal(signal)
+      expect((await child.ended).code).toBe(expected)
+      await client.ended()
+      await gone(records(child, "worker ready").map(({ pid }) => Number(pid)))
+    })
+  }
+
+  it("one that is killed is there again, and the others go on meanwhile", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
+    const clients = await meet(port, 2)
+    const [killed, left] = [...clients.keys()] as [number, number]
+    process.kill(killed, "SIGKILL")
+    await clients.get(killed)!.ended()
+    expect(await pidOf(clients.get(left)!)).toBe(left)
+    expect(await logged(child, "worker ended")).toMatchObject({ level: "error", pid: killed, how: "SIGKILL" })
+    expect(Number(records(child, "worker ended")[0]!["again"])).toBeLessThanOrEqual(250)
+    const { pid } = await logged(child, "worker ready", 3)
+    expect(await pidOf(clients.get(left)!)).toBe(left)
+    expect([...(await meet(port, 2)).keys()].toSorted()).toEqual([left, Number(pid)].toSorted())
+    disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("one that crashes at each start ends them all with 1 and one line", { timeout: 120_000 }, async () => {
+    const { code, stdout, stderr } = await anyport(
+      runtime,
+      `serve ${temporary("crashes.ts")} --port 0 --workers 2`,
+    ).ended
+    const lines = stderr.split("\n").filter((line) => line.startsWith("anyport: "))
+    expect({ code, stdout, lines: lines.length }, stderr).toEqual({ code: 1, stdout: "", lines: 1 })
+    expect(lines[0]).toContain("Worker 1 keeps failing at start: 5 times in a row")
+    expect(lines[0]).toContain("exit code 3")
+  })
+
+  it("who is left without a supervisor drains and ends", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
+    const clients = await meet(port, 2)
+    await child.kill()
+    await Promise.all([...clients.values()].map(async (client) => {
+      expect(await client.ended()).toBe("fin")
+      client.finish()
+    }))
+    await gone(clients.keys())
+  })
+
+  it("SIGUSR2 while 50 clients talk: others take over, no answer is lost and no connection reset", {
+    timeout: 120_000,
+  }, async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
+    const talkers = new Talkers(port, 50, { reconnect: true })
+    for (let time = 0; time < 3; time++) {
+      await talkers.answered(2_000)
+      const met = await meet(port, 2)
+      for (const client of met.values()) client.finish()
+      child.signal("SIGUSR2")
+      expect(await logged(child, "rolling restart done", time + 1)).toMatchObject({ replaced: 2, forced: 0 })
+      await gone(met.keys())
+      expect(talkers.lost(drainBegan(child, 2 * time)), JSON.stringify(talkers.unanswered)).toBe(0)
+      talkers.unanswered.length = 0
+    }
+    await talkers.stop()
+    const { resets, wrong, refused, handedOver, established } = talkers
+    expect({ resets, wrong, refused }).toEqual({ resets: 0, wrong: 0, refused: 0 })
+    // The system resets who waits in the backlog of a listener that closes.
+    expect(handedOver).toBeLessThanOrEqual(established / 100)
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("SIGUSR2 when new ones cannot start: the old ones stay", async () => {
+    const module = temporary(`changed-${runtime}.ts`)
+    writeFileSync(module, `export { default } from "${join(process.cwd(), service)}"\n`)
+    const child = anyport(runtime, `serve ${module} --port 0 --workers 2`)
+    await logged(child, "workers ready")
+    const before = records(child, "worker ready")
+    const port = Number(String(before[0]!["address"]).split(":")[1])
+    writeFileSync(module, "export default 5\n")
+    child.signal("SIGUSR2")
+    expect(await logged(child, "rolling restart failed, the old workers stay")).toMatchObject({
+      level: "error",
+      how: "exit code 2",
+    })
+    expect([...(await meet(port, 2)).keys()].toSorted()).toEqual(before.map(({ pid }) => pid).toSorted())
+    disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("a port in use is one line and 2, although they would share it", async () => {
+    const { child, port } = await serve(runtime, `${service} --port 0 --workers 1`)
+    const { code, stderr } = await anyport(runtime, `serve --port ${port} --workers 2`).ended
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr:
+        `anyport: Cannot listen on 127.0.0.1:${port}: another process is listening there; end it, or choose another address\n`,
+    })
+    await child.kill()
+  })
+
+  it.each([
+    ["--workers 0", ["--workers", "1 to 999"]],
+    ["--workers many", ["--workers", "auto"]],
+    ["--workers 2 --unix /tmp/anyport-workers.sock", ["--workers", "Unix socket", "--port"]],
+    ["--workers 4 --max-connections 3", ["limits.maxConnections", "at least 4"]],
+    ["--worker=1/2", ["--workers"]],
+  ])("anyport serve %s: one line and 2", async (args, says) => {
+    const { code, stdout, stderr } = await anyport(runtime, `serve ${args}`).ended
+    expect({ code, stdout, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 2, stdout: "", lines: 1 })
+    for (const part of says) expect(stderr).toContain(part)
+  })
+
+  it("a service that is none is said once, with 2", async () => {
+    const { code, stderr } = await anyport(runtime, `serve ${temporary("number.ts")} --port 0 --workers 3`).ended
+    expect(code).toBe(2)
+    expect(stderr.split("\n").filter((line) => line.startsWith("anyport: ")).length).toBe(1)
+  })
+
+  it("what Deno was not granted is named, each by its flag", { skip: runtime !== "deno" }, async () => {
+    const granted = ["--allow-net=127.0.0.1", "--allow-read=."]
+    const { code, stderr } = await anyport(runtime, "serve --workers 2", granted).ended
+    expect({ code, lines: stderr.split("\n").length - 1 }).toEqual({ code: 2, lines: 1 })
+    expect(stderr).toContain("Deno wants --allow-env --allow-run=deno,cat")
+  })
+})

@@ -1,0 +1,406 @@
+import { describe, expect, it } from "@effect/vitest"
+import type * as Duration from "effect/Duration"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Logger from "effect/Logger"
+import type * as Scope from "effect/Scope"
+import { TestClock } from "effect/testing"
+import { tcp } from "../../core/Address.ts"
+import * as Part from "../../ops/workers/Part.ts"
+import * as Supervisor from "../../ops/workers/Supervisor.ts"
+import { turns as settle } from "../core/harness.ts"
+
+/** A worker that does what the test says, and remembers what it was told. */
+class Fake implements Supervisor.Worker {
+  readonly number: number
+  readonly port: number | undefined
+  readonly pid: number
+  readonly told: Array<string> = []
+  readonly #ready = Deferred.makeUnsafe<Supervisor.Ready>()
+  readonly #ended = Deferred.makeUnsafe<Supervisor.End>()
+  readonly ready = Deferred.await(this.#ready)
+  readonly ended = Deferred.await(this.#ended)
+
+  constructor(number: number, port: number | undefined, pid: number) {
+    this.number = number
+    this.port = port
+    this.pid = pid
+  }
+
+  get over(): boolean {
+    return Deferred.isDoneUnsafe(this.#ended)
+  }
+
+  serve(patience = 30_000): void {
+    Deferred.doneUnsafe(this.#ready, Exit.succeed({ address: "127.0.0.1:4321", port: 4_321, patience }))
+  }
+
+  end(code: number | undefined): void {
+    Deferred.doneUnsafe(this.#ended, Exit.succeed({ code, how: code === undefined ? "SIGKILL" : `exit code ${code}` }))
+  }
+
+  drain(): void {
+    this.told.push("drain")
+  }
+
+  abort(code: number): void {
+    this.told.push(`abort ${code}`)
+  }
+
+  kill(): void {
+    if (this.over) return
+    this.told.push("kill")
+    this.end(undefined)
+  }
+}
+
+interface Crew {
+  readonly supervisor: Supervisor.Supervisor
+  /** All that were started, in order. */
+  readonly workers: Array<Fake>
+  readonly log: Array<string>
+  /** How `run` ended. */
+  readonly running: Fiber.Fiber<never, Supervisor.GaveUp | Supervisor.Misconfigured>
+}
+
+/** A supervisor that runs, whose workers do as `behave` says from their start on. */
+const crew = (
+  options: Supervisor.Options,
+  behave: (worker: Fake) => void = () => {},
+): Effect.Effect<Crew, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const workers: Array<Fake> = []
+    const log: Array<string> = []
+    const launch: Supervisor.Launch = (number, port) =>
+      Effect.sync(() => {
+        const worker = new Fake(number, port, 100 + workers.length)
+        workers.push(worker)
+        behave(worker)
+        return worker
+      })
+    const logger = Logger.make(({ message }) => void log.push(String(message)))
+    const supervisor = yield* Supervisor.make(launch, options)
+    const running = yield* Effect.forkScoped(Effect.provide(supervisor.run, Logger.layer([logger])))
+    yield* settle
+    return { supervisor, workers, log, running }
+  })
+
+/** Time passes, and everything happens that is due then. */
+const pass = (time: Duration.Input): Effect.Effect<void> =>
+  Effect.andThen(Effect.andThen(settle, TestClock.adjust(time)), settle)
+
+const serve = (worker: Fake): void => worker.serve()
+const numbers = (workers: ReadonlyArray<Fake>): ReadonlyArray<number> => workers.map(({ number }) => number)
+const left = (workers: ReadonlyArray<Fake>): ReadonlyArray<Fake> => workers.filter(({ over }) => !over)
+
+describe("starting", () => {
+  it.effect("the others wait for the first one, and get its port", () =>
+    Effect.gen(function* () {
+      const { workers, log } = yield* crew({ count: 3 })
+      expect(numbers(workers)).toEqual([1])
+      expect(workers[0]!.port).toBe(undefined)
+      workers[0]!.serve()
+      yield* settle
+      expect(numbers(workers)).toEqual([1, 2, 3])
+      expect(workers.slice(1).map(({ port }) => port)).toEqual([4_321, 4_321])
+      expect(log).not.toContain("workers ready")
+      workers[2]!.serve()
+      workers[1]!.serve()
+      yield* settle
+      expect(log.at(-1)).toBe("workers ready")
+    }))
+
+  it.effect("is given up after five failures in a row, and not before", () =>
+    Effect.gen(function* () {
+      const { workers, running } = yield* crew({ count: 2 }, (worker) => worker.end(1))
+      yield* pass("1 minute")
+      expect(workers.length).toBe(5)
+      expect(yield* Effect.flip(Fiber.join(running))).toMatchObject({
+        _tag: "GaveUp",
+        message: expect.stringMatching(/^Worker 1 keeps failing at start: 5 times .* exit code 1/),
+      })
+    }))
+
+  it.effect("is given up when a later worker never starts, although the first one serves", () =>
+    Effect.gen(function* () {
+      const { workers, running } = yield* crew(
+        { count: 2 },
+        (worker) => worker.number === 1 ? worker.serve() : worker.end(1),
+      )
+      yield* pass("1 minute")
+      expect(numbers(workers)).toEqual([1, 2, 2, 2, 2, 2])
+      expect(yield* Effect.flip(Fiber.join(running))).toMatchObject({ _tag: "GaveUp" })
+    }))
+
+  it.effect("exit code 2 of the first one is not tried again", () =>
+    Effect.gen(function* () {
+      const { workers, running } = yield* crew({ count: 2 }, (worker) => worker.end(2))
+      yield* pass("1 minute")
+      expect(workers.length).toBe(1)
+      expect(yield* Effect.flip(Fiber.join(running))).toMatchObject({ _tag: "Misconfigured" })
+    }))
+
+  it.effect("who is not ready in time is killed, and counts as failed", () =>
+    Effect.gen(function* () {
+      const { workers, running } = yield* crew({ count: 1, startTimeout: "10 seconds" })
+      yield* pass("9 seconds")
+      expect(workers[0]!.told).toEqual([])
+      yield* pass("1 second")
+      expect(workers[0]!.told).toEqual(["kill"])
+      yield* pass("2 minutes")
+      expect(workers.length).toBe(5)
+      expect((yield* Effect.flip(Fiber.join(running))).toString()).toContain("not ready in 10 s")
+    }))
+})
+
+describe("starting again", () => {
+  /** After how long a worker is started anew that ends as soon as it serves, so many times. */
+  const waits = Effect.fnUntraced(function* (times: number, ran: number) {
+    const { workers } = yield* crew({ count: 1 }, serve)
+    const found: Array<number> = []
+    for (let time = 0; time < times; time++) {
+      yield* pass(ran)
+      const before = workers.length
+      workers.at(-1)!.end(1)
+      let wait = 0
+      for (; workers.length === before; wait += 25) yield* pass(25)
+      found.push(wait)
+    }
+    return found
+  })
+
+  it.effect("the waits double up to the longest, less a random half", () =>
+    Effect.gen(function* () {
+      const found = yield* waits(10, 0)
+      for (const [time, wait] of found.entries()) {
+        const longest = Math.min(30_000, 250 * 2 ** time)
+        expect(wait, `wait ${time}`).toBeGreaterThanOrEqual(longest / 2)
+        expect(wait, `wait ${time}`).toBeLessThanOrEqual(longest + 25)
+      }
+      expect(new Set(found.slice(-3)).size, "chance").toBeGreaterThan(1)
+    }))
+
+  it.effect("who ran well is started again at once, nearly, however often", () =>
+    Effect.gen(function* () {
+      for (const wait of yield* waits(8, 10_000)) expect(wait).toBeLessThanOrEqual(275)
+    }))
+
+  it.effect("the others are left alone, and it is never given up while one of them serves", () =>
+    Effect.gen(function* () {
+      let broken = false
+      const { workers, running } = yield* crew({ count: 2 }, (worker) => broken ? worker.end(1) : worker.serve())
+      broken = true
+      workers[1]!.end(undefined)
+      yield* pass("10 minutes")
+      expect(numbers(workers).slice(2).every((number) => number === 2)).toBe(true)
+      expect(workers.length).toBeGreaterThan(10)
+      expect(workers[0]!.told).toEqual([])
+      expect(running.pollUnsafe()).toBe(undefined)
+      broken = false
+      yield* pass("30 seconds")
+      expect(numbers(left(workers))).toEqual([1, 2])
+      broken = true
+      for (const worker of left(workers)) worker.end(undefined)
+      yield* pass("10 minutes")
+      expect(running.pollUnsafe(), "nobody serves").not.toBe(undefined)
+    }))
+})
+
+describe("ending", () => {
+  it.effect("all are told to drain, and all ended with 0", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 3 }, serve)
+      const drained = yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      expect(workers.map(({ told }) => told)).toEqual([["drain"], ["drain"], ["drain"]])
+      for (const worker of workers) worker.end(0)
+      expect(yield* Fiber.join(drained)).toBe(true)
+      yield* pass("1 hour")
+      expect(workers.length, "nobody is started again").toBe(3)
+    }))
+
+  it.effect("who had to force says so by its exit code", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, serve)
+      const drained = yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      workers[0]!.end(1)
+      workers[1]!.end(0)
+      expect(yield* Fiber.join(drained)).toBe(false)
+    }))
+
+  it.effect("who does not end in the time that it named is killed", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, (worker) => worker.serve(40_000))
+      const drained = yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      workers[1]!.end(0)
+      yield* pass("39 seconds")
+      expect(workers[0]!.told).toEqual(["drain"])
+      yield* pass("1 second")
+      expect(workers[0]!.told).toEqual(["drain", "kill"])
+      expect(yield* Fiber.join(drained)).toBe(false)
+    }))
+
+  it.effect("who was not ready yet is asked too, has 10 s, and does not count", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, (worker) => worker.number === 1 && worker.serve())
+      const drained = yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      expect(workers[1]!.told).toEqual(["drain"])
+      workers[0]!.end(0)
+      yield* pass("10 seconds")
+      expect(workers[1]!.told).toEqual(["drain", "kill"])
+      expect(yield* Fiber.join(drained)).toBe(true)
+    }))
+
+  it.effect("at once: all are told to abort, and killed a second later", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, serve)
+      yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      const aborted = yield* Effect.forkChild(supervisor.abort(143))
+      yield* settle
+      workers[0]!.end(143)
+      yield* pass("1 second")
+      yield* Fiber.join(aborted)
+      expect(workers.map(({ told }) => told)).toEqual([["drain", "abort 143"], ["drain", "abort 143", "kill"]])
+    }))
+})
+
+describe("a rolling restart", () => {
+  it.effect("starts all new ones, and drains the old ones when these are ready", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, (worker) => worker.pid < 102 && worker.serve())
+      const rolled = yield* Effect.forkChild(supervisor.roll)
+      yield* settle
+      expect(numbers(workers)).toEqual([1, 2, 1])
+      workers[2]!.serve()
+      yield* settle
+      expect(numbers(workers)).toEqual([1, 2, 1, 2])
+      expect(workers.slice(0, 2).map(({ told }) => told)).toEqual([[], []])
+      workers[3]!.serve()
+      yield* settle
+      expect(workers.map(({ told }) => told)).toEqual([["drain"], ["drain"], [], []])
+      for (const worker of workers.slice(0, 2)) worker.end(0)
+      expect(yield* Fiber.join(rolled)).toBe(true)
+      yield* pass("1 hour")
+      expect(workers.length, "the old ones are not started again").toBe(4)
+      workers[3]!.end(undefined)
+      yield* pass("1 second")
+      expect(numbers(workers), "the new ones are").toEqual([1, 2, 1, 2, 2])
+    }))
+
+  it.effect("one that is not ready in time: all new ones go, and the old ones stay", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew(
+        { count: 3, startTimeout: "20 seconds" },
+        (worker) => (worker.pid < 103 || worker.number !== 3) && worker.serve(),
+      )
+      const rolled = yield* Effect.forkChild(supervisor.roll)
+      yield* pass("20 seconds")
+      expect(workers.slice(3).map(({ number, told }) => [number, ...told])).toEqual([
+        [1, "drain"],
+        [2, "drain"],
+        [3, "kill"],
+      ])
+      for (const worker of workers.slice(3)) worker.end(0)
+      expect(yield* Fiber.join(rolled)).toBe(false)
+      yield* pass("1 hour")
+      expect(left(workers)).toEqual(workers.slice(0, 3))
+      expect(workers.slice(0, 3).flatMap(({ told }) => told)).toEqual([])
+    }))
+
+  it.effect("the first new one that ends at start is the only one that is tried", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew(
+        { count: 4 },
+        (worker) => worker.pid < 104 ? worker.serve() : worker.end(2),
+      )
+      expect(yield* supervisor.roll).toBe(false)
+      expect(workers.length).toBe(5)
+    }))
+
+  it.effect("ten in a row leave as many workers as there are to be", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 3 }, serve)
+      for (let time = 0; time < 10; time++) {
+        const rolled = yield* Effect.forkChild(supervisor.roll)
+        yield* settle
+        for (const worker of workers) if (worker.told.includes("drain")) worker.end(0)
+        expect(yield* Fiber.join(rolled)).toBe(true)
+        expect(numbers(left(workers)).toSorted()).toEqual([1, 2, 3])
+      }
+    }))
+
+  it.effect("replaces who is waiting to be started again, and does not start it twice", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 2 }, serve)
+      workers[1]!.end(undefined)
+      yield* settle
+      const rolled = yield* Effect.forkChild(supervisor.roll)
+      yield* settle
+      workers[0]!.end(0)
+      expect(yield* Fiber.join(rolled)).toBe(true)
+      yield* pass("1 hour")
+      expect(numbers(workers)).toEqual([1, 2, 1, 2])
+    }))
+
+  it.effect("is refused while one is under way, before all have started, and while they end", () =>
+    Effect.gen(function* () {
+      const { supervisor, workers } = yield* crew({ count: 1 }, (worker) => worker.pid === 102 && worker.serve())
+      expect(yield* supervisor.roll).toBe(false)
+      workers[0]!.serve()
+      yield* settle
+      yield* Effect.forkChild(supervisor.roll)
+      yield* settle
+      expect(yield* supervisor.roll).toBe(false)
+      expect(workers.length).toBe(2)
+      const drained = yield* Effect.forkChild(supervisor.drain)
+      yield* settle
+      expect(yield* supervisor.roll).toBe(false)
+      expect(workers.map(({ told }) => told), "also who was to replace").toEqual([["drain"], ["drain"]])
+      for (const worker of workers) worker.end(0)
+      expect(yield* Fiber.join(drained)).toBe(true)
+    }))
+})
+
+describe("a worker's part", () => {
+  const address = tcp("127.0.0.1", 9_000)
+  const shares = (maxConnections: number, count: number): ReadonlyArray<number | undefined> =>
+    Array.from(
+      { length: count },
+      (_, index) =>
+        Part.settings({ limits: { maxConnections } }, address, { number: index + 1, count, port: undefined }).limits
+          ?.maxConnections,
+    )
+
+  it("the shares of a limit add up to it, and differ by one at most", () => {
+    expect(shares(10, 4)).toEqual([3, 3, 2, 2])
+    expect(shares(4, 4)).toEqual([1, 1, 1, 1])
+    expect(shares(Infinity, 2)).toEqual([Infinity, Infinity])
+    expect(shares(0, 2)).toEqual([0, 0])
+  })
+
+  it("a default is shared too", () => {
+    expect(Part.settings({}, address, { number: 2, count: 4, port: undefined }).limits).toEqual({
+      maxConnections: 2_500,
+      memory: Infinity,
+      maxInFlight: Infinity,
+    })
+    expect(Part.settings({ preset: "edge" }, address, { number: 2, count: 4, port: undefined }).limits).toMatchObject({
+      memory: 4 * 1_024 * 1_024,
+    })
+  })
+
+  it("a limit that is lower than the number of workers is refused by name", () => {
+    expect(() => shares(3, 4)).toThrow("Cannot set limits.maxConnections to 3: accepted is at least 4")
+  })
+
+  it("is what its text says, and nothing else is one", () => {
+    for (const text of ["1/1", "2/4:9000", "16/16:1"]) expect(Part.format(Part.parse(text)!)).toBe(text)
+    for (const text of ["", "0/1", "3/2", "1", "1/2:", "a/b", "1/2:3 "]) expect(Part.parse(text), text).toBe(undefined)
+  })
+})
