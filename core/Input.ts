@@ -72,7 +72,8 @@ export class Input<In> {
     const unread = this.#unread
     let error: FrameError | undefined
     try {
-      error = this.#decoder.decode(unread, out, limit)
+      // One by one, so that none is taken that begins behind the last byte.
+      error = this.#decoder.decode(unread, out, this.#lastByte < 0 ? limit : 1)
       if (this.#fin && error === undefined && out.length === 0) {
         error = this.#decoder.end(unread, out)
         this.end = unread.length > 0 ? CloseReason.truncatedFrame(unread.length) : CloseReason.peerClosed
