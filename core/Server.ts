@@ -82,7 +82,10 @@ export interface Server {
   update(changes: Tunables): Effect.Effect<void, SettingsError>
   /**
    * Has something done in the course of the drain, when it comes to a phase, within a time (default 5 s): deregister at
-   * `announced`, persist at `ended`. How it went stands in the report under its name.
+   * `announced`, persist at `ended`. The drain waits for it, and goes on without it when it fails or its time is over; it
+   * is interrupted then, which nobody waits for. How it went stands in the report under its name. At `forcing` it is done
+   * only where there is somebody to be forced. Registered when its phase has begun, it is done with the next one that
+   * begins; once the server has stopped, no more. Throws when the time is no duration.
    */
   onDrain(
     phase: DrainPhase,
@@ -94,7 +97,8 @@ export interface Server {
   suspend(): void
   /**
    * Accepts again. Where the runtime had to unbind (`capabilities.stopAccepting`) it binds again; while that fails, an
-   * `AcceptFailed` is emitted each second and it is tried anew.
+   * `AcceptFailed` is emitted each second and it is tried anew, whether anybody waits for it or not. Done once all
+   * listeners accept, or the server is suspended again or drains.
    */
   readonly resume: Effect.Effect<void>
   /**
@@ -156,7 +160,7 @@ export const make = <const Endpoints extends AnyEndpoints>(
       },
       update: (changes) => trying(() => registry.update(changes)),
       onDrain: (phase, name, effect, { timeout = "5 seconds" } = {}) =>
-        registry.steps.add({ phase, name, effect, timeout }),
+        registry.steps.add(phase, name, effect, timeout),
       suspend: () => registry.suspend(),
       resume: registry.resume,
       drain: stop,
