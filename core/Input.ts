@@ -68,7 +68,7 @@ export class Input<In> {
    * unread bytes that are no frame are an error.
    */
   decode(out: Array<In>, limit: number, maxFrame: number): boolean {
-    if (this.end !== undefined || this.done) return false
+    if (this.end !== undefined || (this.done && this.#unread.length > 0)) return false
     const unread = this.#unread
     let error: FrameError | undefined
     try {
