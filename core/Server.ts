@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Address from "./Address.ts"
 import type { Connection } from "./Connection.ts"
@@ -102,7 +103,8 @@ export interface Server {
    */
   readonly resume: Effect.Effect<void>
   /**
-   * Ends the server in phases, without losing what was begun: see `DrainPhase`. Says how it went. Done once.
+   * Ends the server in phases, without losing what was begun: see `DrainPhase`. Says how it went. Done once, and to its
+   * end: whoever is interrupted stops waiting for it, no more.
    */
   readonly drain: Effect.Effect<DrainReport>
   /** Resets every connection now. Synchronous, for the last moment of a program. */
@@ -131,7 +133,7 @@ export const make = <const Endpoints extends AnyEndpoints>(
     yield* Effect.addFinalizer(() => Effect.sync(() => registry.deadlines.stop()))
     const listeners: Array<Listener> = []
     const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
-    const stop = yield* Effect.cached(Effect.uninterruptible(registry.drain(closing)))
+    const stop = once(registry.drain(closing))
     for (
       const [index, { address, reusePort = false, maxConnections = Infinity, proxied = true }] of endpoints.entries()
     ) {
@@ -179,6 +181,15 @@ const resolve = <R, E>(
   return resolved === undefined
     ? Effect.fail(new ListenError({ problem: "InvalidAddress", address }))
     : Effect.succeed({ ...endpoint, address: resolved })
+}
+
+/** Done once for all who ask for it. `Effect.cached` would give it up with its last waiter, and begin again for the next. */
+const once = <A>(effect: Effect.Effect<A>): Effect.Effect<A> => {
+  let running: Fiber.Fiber<A> | undefined
+  return Effect.flatMap(Effect.context<never>(), (context) => {
+    running ??= Effect.runForkWith(context)(Effect.uninterruptible(effect))
+    return Fiber.join(running)
+  })
 }
 
 /** What a setting that cannot be throws is a failure; everything else is a defect. */
