@@ -17,7 +17,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Fiber } from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Address from "./Address.ts"
 import { Admission } from "./Admission.ts"
 import { type FrameError, invalidFrame } from "./Codec.ts"
@@ -56,7 +56,7 @@ export interface Host<E extends Entrance> {
   readonly overloaded: RefusalLimit | undefined
   /** Monotonic, in milliseconds. */
   monotonic(): number
-  fork<A, E>(effect: Effect.Effect<A, E>): Fiber<A, E>
+  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E>
   /** Makes it a connection, which has a place and is counted for its address. */
   open(entrance: E, transport: Transport, header: ProxyHeader.ProxyHeader | undefined): void
   /** A place was taken, and none was before. */
@@ -90,6 +90,7 @@ export class Gate<E extends Entrance> {
   readonly #pending = new Set<() => void>()
   readonly #refusals = new Set<Refusal>()
   readonly #paused = new Set<E>()
+  readonly #opening = new Map<Listener, Fiber.Fiber<void>>()
   #serving = false
   #unserved = false
   #suspended = false
@@ -154,6 +155,7 @@ export class Gate<E extends Entrance> {
   /** Nobody who waits for a place gets one any more. Those who have one go on. */
   close(): void {
     for (const waiting of [...this.#line]) waiting.refuse("draining")
+    if (!this.#host.accepting) { for (const opening of [...this.#opening.values()]) opening.interruptUnsafe() }
   }
 
   /** Ends everybody who is not a connection yet, and those who are being refused, by a reset. */
@@ -236,7 +238,7 @@ export class Gate<E extends Entrance> {
   #resume(entrance: E): void {
     this.#paused.delete(entrance)
     for (const listener of entrance.listeners) {
-      this.#host.fork(this.#open(entrance, listener))
+      this.#open(entrance, listener)
       // Those who were in the backlog of the first of two may have taken all places.
       if (this.#paused.has(entrance)) return
     }
@@ -248,22 +250,40 @@ export class Gate<E extends Entrance> {
     for (const { listeners } of entrances) for (const listener of listeners) listener.pause()
   }
 
-  /** Opens these entrances again, but for those that wait for a place. Done once they are open. */
+  /** Opens these entrances again, but for those that wait for a place. Done once they are open, or are not to be. */
   resume(entrances: ReadonlyArray<E>): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.#suspended = false
       const all = entrances.flatMap((entrance) => entrance.listeners.map((listener) => this.#open(entrance, listener)))
-      return Effect.forEach(all, (opened) => opened, { discard: true, concurrency: "unbounded" })
+      return Effect.asVoid(Fiber.awaitAll(all))
     })
   }
 
+  /** Opens a listener, once at a time whoever asks for it: a second bind would meet the first. */
+  #open(entrance: E, listener: Listener): Fiber.Fiber<void> {
+    const running = this.#opening.get(listener)
+    if (running !== undefined) return running
+    const opening = this.#host.fork(this.#tryToOpen(entrance, listener))
+    this.#opening.set(listener, opening)
+    opening.addObserver(() => this.#opening.delete(listener))
+    return opening
+  }
+
   /** Where pausing had to unbind, somebody else may have taken the address meanwhile: it is tried until it is free. */
-  #open(entrance: E, listener: Listener): Effect.Effect<void> {
+  #tryToOpen(entrance: E, listener: Listener): Effect.Effect<void> {
+    const unwanted = (): boolean => this.#suspended || !this.#host.accepting || this.#paused.has(entrance)
     return Effect.suspend(() => {
-      if (this.#suspended || !this.#host.accepting || this.#paused.has(entrance)) return Exit.void
-      return Effect.catch(listener.resume, (error) => {
-        this.#host.resumeFailed(entrance, error)
-        return Effect.delay(this.#open(entrance, listener), retryMillis)
+      if (unwanted()) return Exit.void
+      return Effect.matchEffect(Effect.uninterruptible(listener.resume), {
+        onSuccess: () => {
+          // In the middle of binding it could not be paused.
+          if (this.#suspended) listener.pause()
+          return Exit.void
+        },
+        onFailure: (error) => {
+          this.#host.resumeFailed(entrance, error)
+          return Effect.delay(this.#tryToOpen(entrance, listener), retryMillis)
+        },
       })
     })
   }

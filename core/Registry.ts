@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Fiber } from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Scheduler from "effect/Scheduler"
 import * as Address from "./Address.ts"
@@ -79,7 +79,7 @@ export class Registry implements Supervisor, Host<Door> {
   drainPhase: DrainPhase | undefined
   accepting = true
   readonly #clock: Clock.Clock
-  readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
+  readonly #fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly #capabilities: Capabilities
   readonly #local: boolean
   #said: Tunables
@@ -93,6 +93,8 @@ export class Registry implements Supervisor, Host<Door> {
   readonly #aborted = Latch.makeUnsafe()
   readonly #empty = Latch.makeUnsafe(true)
   readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
+  #suspensions = 0
+  #resuming: Fiber.Fiber<void> | undefined
   #lastId = 0
 
   constructor(
@@ -193,7 +195,7 @@ export class Registry implements Supervisor, Host<Door> {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1e6
   }
 
-  fork<A, E>(effect: Effect.Effect<A, E>): Fiber<A, E> {
+  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return this.#fork(effect)
   }
 
@@ -376,15 +378,22 @@ export class Registry implements Supervisor, Host<Door> {
   suspend(): void {
     if (this.state !== "Serving") return
     this.state = "Suspended"
+    this.#suspensions++
     this.gate.suspend(this.doors)
     this.emit?.({ _tag: "Suspended" })
   }
 
-  /** Accepts again; done once all listeners do. */
+  /** Accepts again; done once all listeners do, or are not to any more. */
   readonly resume: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.state !== "Suspended") return Exit.void
-    this.state = "Serving"
-    return Effect.map(this.gate.resume(this.doors), () => this.emit?.({ _tag: "Resumed" }))
+    if (this.state === "Suspended") {
+      this.state = "Serving"
+      const suspensions = this.#suspensions
+      // In a fiber of its own: whoever stops waiting does not stop the server from accepting.
+      this.#resuming = this.fork(Effect.map(this.gate.resume(this.doors), () => {
+        if (this.state === "Serving" && suspensions === this.#suspensions) this.emit?.({ _tag: "Resumed" })
+      }))
+    }
+    return this.#resuming === undefined ? Exit.void : Effect.asVoid(Fiber.await(this.#resuming))
   })
 
   /** Whoever is left when all waiting is over. */
