@@ -4,8 +4,8 @@
  * ```text
  * announced ─► readiness is off; still accepting for `drain.delay`, as balancers need a moment to notice
  * closing   ─► still accepting until nobody came for 50 ms, at most 1 s: a closed listener resets what waits in its backlog
- * ending    ─► handlers are told, goodbyes sent; connections end over `drain.spread`, each once it has nothing to do
- * forcing   ─► `drain.timeout` after `closing` began: the rest is reset
+ * ending    ─► handlers are told; over `drain.spread` goodbyes are sent and connections end, each once it has nothing to do
+ * forcing   ─► `drain.timeout` after `closing` began, without what the steps of the program took: the rest is reset
  * ended     ─► nobody is left
  * ```
  *
@@ -13,7 +13,8 @@
  *    several times: bytes may still lie in the kernel when the drain begins. Time alone says nothing: in a process that was
  *    starved, the timer fires before the sockets are asked.
  * 2. Whoever goes on sending has a last call. A hundred turns read more than a kernel holds for a socket that is read, so
- *    what had arrived before the drain is answered, and no more.
+ *    what had arrived before the drain is answered, and no more. Who has too much to do to be read has it at half of the
+ *    time: what it cannot be read for by then is not answered.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -31,6 +32,8 @@ const quietNaps = 5
 const longestClosing = 1_000
 /** What a client gets to close first, to whom a goodbye was said. */
 const courtesyMillis = 1_000
+/** What a client gets to finish that has had everything. */
+const lingerMillis = 5_000
 
 /** What a drain needs of a server. */
 export interface Draining {
@@ -67,11 +70,10 @@ export const drain = Effect.fnUntraced(function* (
 
   yield* server.enter("closing")
   const began = monotonic()
-  const left = (): number => timeout - (monotonic() - began)
-  const farewells = new Farewells(server.connections, Math.min(spread, timeout / 2), timeout / 2)
+  const farewells = new Farewells(server.connections, spread)
   farewells.look(-Infinity)
   let arrived = server.arrived()
-  const longest = Math.min(longestClosing, timeout)
+  const longest = Math.min(longestClosing, timeout / 4)
   for (let quiet = 0; quiet < quietNaps && monotonic() - began < longest && !server.isAborted(); quiet++) {
     yield* Effect.timeoutOption(server.aborted, napMillis)
     if (server.arrived() === arrived) continue
@@ -79,12 +81,14 @@ export const drain = Effect.fnUntraced(function* (
     quiet = -1
   }
   yield* server.stopAccepting
+  const time = timeout - (monotonic() - began)
 
   yield* server.enter("ending")
   const told = monotonic()
+  const left = (): number => time - (monotonic() - told)
   server.tell()
-  farewells.greet()
-  for (let naps = 0; server.places() > 0 && left() > 0; naps++) {
+  farewells.within(time)
+  for (let naps = 0; server.places() > 0 && left() > 0 && !server.isAborted(); naps++) {
     if (naps % napsPerLook === 0) farewells.look(monotonic() - told)
     yield* Effect.timeoutOption(server.empty, Math.min(napMillis, left()))
   }
@@ -96,58 +100,70 @@ export const drain = Effect.fnUntraced(function* (
   yield* server.enter("ended")
 })
 
-/** How the end of one connection goes. */
+/** How the end of one connection goes. Times are milliseconds since the handlers were told. */
 interface Farewell {
-  /** Milliseconds after which it may end. */
-  turn: number
+  /** From when on it may end. Undefined until it has its turn. */
+  endsAt: number | undefined
   received: number
   /** How often it was looked at while it was read. */
   looks: number
   called: boolean
+  /** When it was first seen to have had everything. */
+  finishedAt: number | undefined
 }
 
 /** The ends of all connections. */
 class Farewells {
   readonly #connections: ReadonlyMap<number, Connection>
-  readonly #spread: number
-  readonly #longest: number
   readonly #farewells = new Map<number, Farewell>()
+  #spread: number
+  #time = Infinity
 
-  /** Ends them over `spread` milliseconds; after `longest` also those that are not read because they have too much to do. */
-  constructor(connections: ReadonlyMap<number, Connection>, spread: number, longest: number) {
+  /** Ends them over `spread` milliseconds. */
+  constructor(connections: ReadonlyMap<number, Connection>, spread: number) {
     this.#connections = connections
     this.#spread = spread
-    this.#longest = longest
   }
 
-  /** Says goodbye to all whose service has a word for it: they should close first, so that TIME_WAIT is theirs. */
-  greet(): void {
-    for (const [id, connection] of this.#connections) {
-      if (engineOf(connection).goodbye()) this.#of(id).turn += courtesyMillis
-    }
+  /** So many milliseconds are there for all of them. */
+  within(time: number): void {
+    this.#time = time
+    this.#spread = Math.min(this.#spread, time / 2)
   }
 
-  /** Ends whoever has nothing to do, so many milliseconds after it might. */
+  /** Ends whoever has nothing to do, so many milliseconds after the handlers were told. */
   look(passed: number): void {
     for (const [id, connection] of this.#connections) {
+      const engine = engineOf(connection)
       const farewell = this.#of(id)
-      const { bytesReceived, reading, idle } = engineOf(connection)
-      const silent = farewell.received === bytesReceived
-      farewell.received = bytesReceived
-      if (reading) farewell.looks++
-      if (passed < farewell.turn) continue
-      if (idle && (silent || farewell.called)) connection.closeUnsafe(CloseReason.drained)
-      else if (!farewell.called && (farewell.looks > looksToLastCall || passed >= this.#longest)) {
+      const silent = farewell.received === engine.bytesReceived
+      farewell.received = engine.bytesReceived
+      if (engine.reading) farewell.looks++
+      if (engine.finished) {
+        farewell.finishedAt ??= Math.max(passed, 0)
+        if (passed - farewell.finishedAt >= lingerMillis) connection.abortUnsafe(CloseReason.drained)
+        continue
+      }
+      if (passed < (farewell.endsAt ?? share(id) * this.#spread)) continue
+      farewell.endsAt ??= passed + this.#greet(connection, passed)
+      if (passed < farewell.endsAt) continue
+      if (engine.idle && (silent || farewell.called)) connection.closeUnsafe(CloseReason.drained)
+      else if (!farewell.called && (farewell.looks > looksToLastCall || passed >= this.#time / 2)) {
         farewell.called = true
-        engineOf(connection).lastCall()
+        engine.lastCall()
       }
     }
+  }
+
+  /** Says goodbye if the service has a word for it; for how long the client may close first, so that TIME_WAIT is its. */
+  #greet(connection: Connection, passed: number): number {
+    return engineOf(connection).goodbye() ? Math.min(courtesyMillis, (this.#time - passed) / 2) : 0
   }
 
   #of(id: number): Farewell {
     let farewell = this.#farewells.get(id)
     if (farewell === undefined) {
-      farewell = { turn: share(id) * this.#spread, received: -1, looks: 0, called: false }
+      farewell = { endsAt: undefined, received: -1, looks: 0, called: false, finishedAt: undefined }
       this.#farewells.set(id, farewell)
     }
     return farewell

@@ -9,7 +9,7 @@ import type { Cause } from "effect/Cause"
  * - `announced`: readiness is off; clients are accepted still, for `drain.delay`.
  * - `closing`: clients are accepted until none came for 50 ms, at most for 1 s.
  * - `ending`: nobody is accepted; handlers are told, and connections end as they become idle.
- * - `forcing`: `drain.timeout` is over; whoever is left is reset.
+ * - `forcing`: `drain.timeout` is over, or `abort` was called; whoever is left is reset. Not where nobody is.
  * - `ended`: nobody is left.
  */
 export type DrainPhase = "announced" | "closing" | "ending" | "forcing" | "ended"
@@ -29,9 +29,9 @@ export interface DrainStep {
 export interface DrainReport {
   /** Ended by themselves while the server waited. */
   readonly served: number
-  /** Ended by the server, with everything begun finished. */
+  /** Ended by the server, with everything begun finished and sent. */
   readonly drained: number
-  /** Reset at the timeout. */
+  /** Reset at the timeout, or by `abort`, before everything begun was finished and sent; whatever they were ending for. */
   readonly forced: number
   /** Bytes that were meant for peers and never handed to the system. */
   readonly unsent: number

@@ -88,6 +88,7 @@ export interface Managed<in Out> {
   readonly unsent: number
   readonly held: number
   readonly idle: boolean
+  readonly finished: boolean
   readonly suspicion: number | undefined
   readonly roundTrip: number | undefined
   importance: number
@@ -255,6 +256,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** Open, with everything handled that was received, or was by {@link lastCall}, and everything begun finished. */
   get idle(): boolean {
     return this.#state === "Open" && (this.input.length === 0 || this.input.done) && this.#driver.idle
+  }
+
+  /** Whether all was answered and sent, or cannot be any more: there is only the peer to wait for. */
+  get finished(): boolean {
+    return this.#state === "Ended" || (this.#state === "Lingering" && this.#transport.sending === 0)
   }
 
   /** Whether nothing keeps it from taking what the peer sends. */

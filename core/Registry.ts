@@ -93,6 +93,8 @@ export class Registry implements Supervisor, Host<Door> {
   readonly #aborted = Latch.makeUnsafe()
   readonly #empty = Latch.makeUnsafe(true)
   readonly #ended = { served: 0, drained: 0, forced: 0, unsent: 0 }
+  /** Who was ended before all was answered and sent. */
+  readonly #forced = new Set<number>()
   #suspensions = 0
   #resuming: Fiber.Fiber<void> | undefined
   #lastId = 0
@@ -229,13 +231,16 @@ export class Registry implements Supervisor, Host<Door> {
   forget(id: number, reason: CloseReason.CloseReason, unsent: number): void {
     const client = this.connections.get(id)?.remoteAddress
     this.connections.delete(id)
-    if (this.state === "Draining") {
-      const how = reason._tag === "Drained" ? "drained" : reason._tag === "DrainTimeout" ? "forced" : "served"
-      this.#ended[how]++
-      this.#ended.unsent += unsent
-    }
+    if (this.state === "Draining") this.#count(id, reason, unsent)
+    else this.#forced.delete(id)
     this.#alarm("maxConnections", this.connections.size, this.settings.limits.maxConnections)
     this.#leave(id, client)
+  }
+
+  #count(id: number, reason: CloseReason.CloseReason | undefined, unsent: number): void {
+    const how = this.#forced.delete(id) ? "forced" : reason?._tag === "Drained" ? "drained" : "served"
+    this.#ended[how]++
+    this.#ended.unsent += unsent
   }
 
   #leave(id: number, client: Address.Address | undefined): void {
@@ -366,6 +371,10 @@ export class Registry implements Supervisor, Host<Door> {
         isAborted: () => this.#aborted.isOpen(),
       }
       return Effect.map(drain(draining, how, deadlines.close), () => {
+        // Whose finalizers hang.
+        for (const [id, connection] of this.connections) {
+          this.#count(id, engineOf(connection).reason, connection.unsent)
+        }
         this.state = "Stopped"
         const report = { ...this.#ended, duration: this.monotonic() - began, steps: this.steps.report }
         this.emit?.({ _tag: "Drained", report })
@@ -405,6 +414,9 @@ export class Registry implements Supervisor, Host<Door> {
   abort(): void {
     this.#aborted.openUnsafe()
     this.gate.abort()
-    for (const connection of this.connections.values()) connection.abortUnsafe(CloseReason.drainTimeout)
+    for (const [id, connection] of this.connections) {
+      if (!engineOf(connection).finished) this.#forced.add(id)
+      connection.abortUnsafe(CloseReason.drainTimeout)
+    }
   }
 }
