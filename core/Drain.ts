@@ -30,7 +30,7 @@ const looksToLastCall = 20
 /** For how long nobody else may come before the listeners close, and how long that is waited for at most. */
 const quietNaps = 5
 const longestClosing = 1_000
-/** What a client gets to close first, to whom a goodbye was said. */
+/** What a client gets to close first, to whom a goodbye was said; less in a short drain. */
 const courtesyMillis = 1_000
 /** What a client gets to finish that has had everything. */
 const lingerMillis = 5_000

@@ -128,6 +128,20 @@ describe("server", () => {
       expect(server.state).toBe("Stopped")
     }))
 
+  it.effect("who was told goodbye and stays is ended in time, also in a drain that is shorter than that courtesy", () =>
+    Effect.gen(function* () {
+      const polite = Service.respond(lines, (line) => Effect.succeed(line), { goodbye: () => "bye" })
+      const { script, server } = yield* serve(polite, { drain: { spread: "1 minute", timeout: "1 second" } })
+      const peers = Array.from({ length: 8 }, () => script.connect())
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* TestClock.adjust("950 millis")
+      yield* turns
+      expect(peers.map(({ received, gotFin }) => [received, gotFin])).toEqual(peers.map(() => ["bye\n", true]))
+      for (const peer of peers) peer.fin()
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(draining)).toMatchObject({ drained: 8, forced: 0 })
+    }))
+
   it.effect("a drained peer that does not finish is reset after 5 s, and counts as drained", () =>
     Effect.gen(function* () {
       const { script, server } = yield* serve(echo)
