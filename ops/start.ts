@@ -4,13 +4,14 @@
  * Whoever writes Effect takes `Server.make`; a program that is nothing but the server takes `anyport serve`.
  */
 import * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { layer } from "../adapters/auto.ts"
 import * as Address from "../core/Address.ts"
-import type { DrainReport } from "../core/DrainReport.ts"
+import type { DrainPhase, DrainReport } from "../core/DrainReport.ts"
 import type { Observer } from "../core/Event.ts"
 import type * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
@@ -47,6 +48,20 @@ export interface Started {
   readonly usage: Server.Usage
   /** Changes settings of the running server, all at once; rejects with a `SettingsError` and changes nothing if it cannot. */
   update(changes: Server.Tunables): Promise<void>
+  /**
+   * Has something done in the course of the drain, when it comes to a phase, within a time (default 5 s, then the signal
+   * is aborted): deregister at `announced`, persist at `ended`. How it went stands in the report under its name.
+   */
+  onDrain(
+    phase: DrainPhase,
+    name: string,
+    action: (signal: AbortSignal) => unknown,
+    options?: { readonly timeout?: Duration.Input },
+  ): void
+  /** Accepts nobody until it is resumed; whoever is in stays. */
+  suspend(): void
+  /** Accepts again; resolves once it does. While the address cannot be bound again, it is tried each second. */
+  resume(): Promise<void>
   /** Stops accepting, lets everything begun finish, ends all connections, releases everything, and says how it went. */
   drain(): Promise<DrainReport>
   /** Stops accepting, resets every connection and releases everything, now. */
@@ -77,6 +92,15 @@ export const start = async <E>(service: Service<never, E>, options: StartOptions
       return server.usage
     },
     update: (changes) => Effect.runPromise(server.update(changes)),
+    onDrain: (phase, name, action, options) =>
+      server.onDrain(
+        phase,
+        name,
+        Effect.tryPromise({ try: async (signal) => await action(signal), catch: (error) => error }),
+        options,
+      ),
+    suspend: () => server.suspend(),
+    resume: () => Effect.runPromise(server.resume),
     drain: async () => {
       const report = await Effect.runPromise(server.drain)
       await release()

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Lines, Service } from "anyport"
 import { start } from "anyport/start"
+import { once } from "node:events"
 import { connect } from "node:net"
 import process from "node:process"
+import { setTimeout as sleep } from "node:timers/promises"
 
 const listeners = () => process.listenerCount("SIGINT") + process.listenerCount("SIGTERM")
 
@@ -65,12 +67,34 @@ seen["answer"] = await ask(port, "one\ntwo\n")
 seen["taken"] = await start(owning("taken"), { address: server.address }).then(() => 0, (error) => error.problem)
 seen["no address"] = await start(service, { address: "nowhere" }).then(() => "bound", (error) => error.problem)
 
+// Whoever comes while it is suspended is refused, or waits, as the runtime can; who is in is served.
+const inside = connect({ port, host: "127.0.0.1" })
+const answers: Array<string> = []
+inside.setEncoding("utf8").on("data", (chunk: string) => answers.push(chunk))
+await once(inside, "connect")
+inside.write("one\n")
+await once(inside, "data")
+server.suspend()
+inside.end("two\n")
+await once(inside, "close")
+seen["inside"] = answers.join("")
+const outside = ask(port, "three\n")
+await Promise.race([outside, sleep(1_000)])
+await server.resume()
+seen["outside"] = [await outside, await ask(port, "four\n")]
+
+let stopped: Promise<unknown> | undefined
+server.onDrain("announced", "deregister", () => {})
+server.onDrain("announced", "fails", async () => await Promise.reject(new Error("nobody there")))
+server.onDrain("ended", "hangs", (signal) => stopped = once(signal, "abort"), { timeout: "50 millis" })
+
 // What was begun is answered while the server drains; nobody new is let in.
 const slow = ask(port, "slow\n")
 await begun.passed
 const report = server.drain()
 seen["drained"] = await slow
 seen["report"] = await report
+await stopped
 seen["again"] = await server.drain()
 seen["refused"] = await ask(port, "anyone?\n")
 seen["events"] = [...new Set(tags)]
