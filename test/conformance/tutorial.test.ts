@@ -290,7 +290,7 @@ const numbersIn = (text: string): ReadonlyArray<string> =>
 
 /** What bounds a server on one's own machine, by option: numbers of connections and bytes, and times. */
 const defaults: ReadonlyMap<string, string> = new Map(
-  (["limits", "deadlines"] as const).flatMap((group) =>
+  (["limits", "deadlines", "drain"] as const).flatMap((group) =>
     Object.entries(Server.presets.local[group])
       .filter(([, value]) => typeof value === "number" ? value > 0 && value < Infinity : /^\d/.test(String(value)))
       .map(([name, value]) => [`${group}.${name}`, String(value)] as const)
@@ -299,7 +299,7 @@ const defaults: ReadonlyMap<string, string> = new Map(
 
 it.each(languages)("the table of defaults is complete and right (%s)", (language) => {
   const rows = pagesOf(language).get("4-production-features.md")!
-    .matchAll(/^\| `((?:limits|deadlines)\.\w+)` +\| `([^`]+)` +\|/gm)
+    .matchAll(/^\| `((?:limits|deadlines|drain)\.\w+)` +\| `([^`]+)` +\|/gm)
   const shown = [...rows].map(([, option, value]) => [option, value!.replace(/[_"]/g, "")])
   expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(defaults))
 })

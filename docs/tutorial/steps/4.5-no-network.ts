@@ -38,6 +38,7 @@ const test = Effect.gen(function* () {
   yield* TestClock.adjust("61 minutes")
   yield* settle
   deepStrictEqual(reasons, ["handler_timeout"])
+  server.abort() // a drain takes a moment, by a clock that nobody moves any more
 })
 
 await Effect.runPromise(Effect.scoped(test).pipe(Effect.provide(memory()), Effect.provide(TestClock.layer())))
