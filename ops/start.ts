@@ -44,6 +44,8 @@ export interface Started {
   readonly port: number | undefined
   /** The connections by id. Live: it changes as they come and go. */
   readonly connections: Server.Server["connections"]
+  /** Suspended: nobody is accepted until it is resumed. New clients should come while it is Serving. */
+  readonly state: Server.Server["state"]
   /** What of the limits is in use now. */
   readonly usage: Server.Usage
   /** Changes settings of the running server, all at once; rejects with a `SettingsError` and changes nothing if it cannot. */
@@ -88,6 +90,9 @@ export const start = async <E>(service: Service<never, E>, options: StartOptions
     address: Address.format(bound),
     port: bound._tag === "Tcp" ? bound.port : undefined,
     connections: server.connections,
+    get state() {
+      return server.state
+    },
     get usage() {
       return server.usage
     },

@@ -75,12 +75,14 @@ await once(inside, "connect")
 inside.write("one\n")
 await once(inside, "data")
 server.suspend()
+const states = [server.state]
 inside.end("two\n")
 await once(inside, "close")
 seen["inside"] = answers.join("")
 const outside = ask(port, "three\n")
 await Promise.race([outside, sleep(1_000)])
 await server.resume()
+states.push(server.state)
 seen["outside"] = [await outside, await ask(port, "four\n")]
 
 let stopped: Promise<unknown> | undefined
@@ -94,6 +96,8 @@ await begun.passed
 const report = server.drain()
 seen["drained"] = await slow
 seen["report"] = await report
+states.push(server.state)
+seen["states"] = states
 await stopped
 seen["again"] = await server.drain()
 seen["refused"] = await ask(port, "anyone?\n")

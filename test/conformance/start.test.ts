@@ -33,6 +33,7 @@ describe.each(runtimes)("start on %s", (runtime) => {
       taken: "AddressInUse",
       "no address": "InvalidAddress",
       inside: "echo: one\necho: two\n",
+      states: ["Suspended", "Serving", "Stopped"],
       drained: "echo: slow\n",
       refused: "ECONNREFUSED",
       events: ["Listening", "Opened", "Closed", "Suspended", "Resumed", "Draining", "Drained"],
