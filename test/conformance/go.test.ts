@@ -1,6 +1,7 @@
 /**
  * What `docs/coming-from-go.md` and `SECURITY.md` say is so: every TypeScript block runs as it stands, on every runtime;
- * every file that is linked exists; every test that is cited is there; and the defaults are those of the code.
+ * every file that is linked exists; every test that is cited is there; and the defaults are those of the code. The latter,
+ * and links, of `docs/operations.md` as well.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -175,7 +176,11 @@ describe.each(runtimes)("SECURITY.md, on %s", (runtime) => {
 })
 
 /** Documents, and the preset whose defaults they name. */
-const documents = [["docs/coming-from-go.md", "local"], ["SECURITY.md", "internet"]] as const
+const documents = [
+  ["docs/coming-from-go.md", "local"],
+  ["docs/operations.md", "behind-proxy"],
+  ["SECURITY.md", "internet"],
+] as const
 
 /** The links of a document to files of the repository, `[text](target)` or `[text][id]`. */
 const links = (
@@ -214,7 +219,9 @@ describe.each(documents)("%s", (path, preset) => {
       ),
     )
     // `limits.outboxHigh` (1 MiB), or in a table, `deadlines.linger` | 30 seconds
-    const said = [...read(path).matchAll(/`((?:limits|deadlines|heartbeat|overload)\.\w+)`(?: \(| +\| )(\d[\w, ]*\w)/g)]
+    const said = [
+      ...read(path).matchAll(/`((?:limits|deadlines|drain|heartbeat|overload)\.\w+)`(?: \(| +\| )(\d[\w, ]*\w)/g),
+    ]
     expect(said.length).toBeGreaterThan(4)
     for (const [, name, value] of said) {
       const number = value!.replace(/^(\d+) MiB$/, (_, count) => numeral(Number(count) * 1024 ** 2))
@@ -224,7 +231,7 @@ describe.each(documents)("%s", (path, preset) => {
   })
 })
 
-const groups = ["limits", "deadlines", "heartbeat", "overload"] as const
+const groups = ["limits", "deadlines", "drain", "heartbeat", "overload"] as const
 
 const shown = (value: unknown): string =>
   typeof value === "number"
