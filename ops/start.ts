@@ -64,7 +64,10 @@ export interface Started {
   suspend(): void
   /** Accepts again; resolves once it does. While the address cannot be bound again, it is tried each second. */
   resume(): Promise<void>
-  /** Stops accepting, lets everything begun finish, ends all connections, releases everything, and says how it went. */
+  /**
+   * Stops accepting (beyond loopback after `drain.delay`), lets everything begun finish, ends all connections, releases
+   * everything, and says how it went.
+   */
   drain(): Promise<DrainReport>
   /** Stops accepting, resets every connection and releases everything, now. */
   close(): Promise<void>
