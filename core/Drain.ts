@@ -3,7 +3,8 @@
  *
  * ```text
  * announced ─► readiness is off; still accepting for `drain.delay`, as balancers need a moment to notice
- * closing   ─► still accepting until nobody came for 50 ms, at most 1 s: a closed listener resets what waits in its backlog
+ * closing   ─► still accepting until nobody came for 50 ms, at most 1 s, in a busy process for longer: a closed listener
+ *              resets what waits in its backlog
  * ending    ─► handlers are told; over `drain.spread` goodbyes are sent and connections end, each once it has nothing to do
  * forcing   ─► `drain.timeout` after `closing` began, without what the steps of the program took: the rest is reset
  * ended     ─► nobody is left
@@ -15,6 +16,8 @@
  * 2. Whoever goes on sending has a last call. A hundred turns read more than a kernel holds for a socket that is read, so
  *    what had arrived before the drain is answered, and no more. Who has too much to do to be read has it at half of the
  *    time: what it cannot be read for by then is not answered.
+ * 3. In a busy process both take longer. Deno asks the kernel for more, and gives each socket a turn, only every 80 turns
+ *    while it has something else to do; Node accepts one client a turn, and then a turn takes long.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -30,6 +33,13 @@ const looksToLastCall = 20
 /** For how long nobody else may come before the listeners close, and how long that is waited for at most. */
 const quietNaps = 5
 const longestClosing = 1_000
+/** Who comes after so many has come after the drain began: more do not wait in a backlog. */
+const backlog = 512
+/** A process is busy when more connections than this receive something between two looks, or looks are so late. */
+const fewBusy = 16
+const lateMillis = 100
+/** So often somebody must have been silent in a busy process. */
+const looksOfSilence = 20
 /** What a client gets to close first, to whom a goodbye was said; less in a short drain. */
 const courtesyMillis = 1_000
 /** What a client gets to finish that has had everything. */
@@ -71,14 +81,25 @@ export const drain = Effect.fnUntraced(function* (
   yield* server.enter("closing")
   const began = monotonic()
   const farewells = new Farewells(server.connections, spread)
-  farewells.look(-Infinity)
-  let arrived = server.arrived()
-  const longest = Math.min(longestClosing, timeout / 4)
-  for (let quiet = 0; quiet < quietNaps && monotonic() - began < longest && !server.isAborted(); quiet++) {
-    yield* Effect.timeoutOption(server.aborted, napMillis)
-    if (server.arrived() === arrived) continue
+  farewells.listen(began)
+  let naps = 0
+  const nap = (over: Effect.Effect<void>, millis: number): Effect.Effect<void> =>
+    Effect.map(Effect.timeoutOption(over, millis), () => {
+      if (++naps % napsPerLook === 0) farewells.listen(monotonic())
+    })
+  const first = server.arrived()
+  let arrived = first
+  let quiet = 0
+  const mayCome = (): boolean => {
+    const passed = monotonic() - began
+    if (passed >= timeout / 4 || server.isAborted()) return false
+    if (!farewells.busy) return quiet < quietNaps && passed < longestClosing
+    return passed < longestClosing || (quiet < quietNaps && arrived - first < backlog)
+  }
+  while (mayCome()) {
+    yield* nap(server.aborted, napMillis)
+    quiet = server.arrived() === arrived ? quiet + 1 : 0
     arrived = server.arrived()
-    quiet = -1
   }
   yield* server.stopAccepting
   const time = timeout - (monotonic() - began)
@@ -88,9 +109,9 @@ export const drain = Effect.fnUntraced(function* (
   const left = (): number => time - (monotonic() - told)
   server.tell()
   farewells.within(time)
-  for (let naps = 0; server.places() > 0 && left() > 0 && !server.isAborted(); naps++) {
-    if (naps % napsPerLook === 0) farewells.look(monotonic() - told)
-    yield* Effect.timeoutOption(server.empty, Math.min(napMillis, left()))
+  while (server.places() > 0 && left() > 0 && !server.isAborted()) {
+    if (naps % napsPerLook === 0) farewells.say(monotonic() - told)
+    yield* nap(server.empty, Math.min(napMillis, left()))
   }
   if (server.places() > 0) {
     yield* server.enter("forcing")
@@ -105,7 +126,9 @@ interface Farewell {
   /** From when on it may end. Undefined until it has its turn. */
   endsAt: number | undefined
   received: number
-  /** How often it was looked at while it was read. */
+  /** In how many looks, one after the other, it had received nothing. */
+  silent: number
+  /** In how many it had, while nothing kept it from being read. */
   looks: number
   called: boolean
   /** When it was first seen to have had everything. */
@@ -114,6 +137,9 @@ interface Farewell {
 
 /** The ends of all connections. */
 class Farewells {
+  /** Whether the last look found that turns of the loop say little: many received something, or the look was late. */
+  busy = false
+  #listenedAt = Infinity
   readonly #connections: ReadonlyMap<number, Connection>
   readonly #farewells = new Map<number, Farewell>()
   #spread: number
@@ -131,14 +157,30 @@ class Farewells {
     this.#spread = Math.min(this.#spread, time / 2)
   }
 
+  /** Looks who has received something since it last did. */
+  listen(now: number): void {
+    let receiving = 0
+    for (const [id, connection] of this.#connections) {
+      const farewell = this.#of(id)
+      const { bytesReceived, reading } = engineOf(connection)
+      if (farewell.received === bytesReceived) farewell.silent++
+      else {
+        farewell.silent = 0
+        receiving++
+        if (reading) farewell.looks++
+      }
+      farewell.received = bytesReceived
+    }
+    this.busy = receiving > fewBusy || now - this.#listenedAt > lateMillis
+    this.#listenedAt = now
+  }
+
   /** Ends whoever has nothing to do, so many milliseconds after the handlers were told. */
-  look(passed: number): void {
+  say(passed: number): void {
     for (const [id, connection] of this.#connections) {
       const engine = engineOf(connection)
       const farewell = this.#of(id)
-      const silent = farewell.received === engine.bytesReceived
-      farewell.received = engine.bytesReceived
-      if (engine.reading) farewell.looks++
+      const silent = farewell.received === engine.bytesReceived && farewell.silent >= (this.busy ? looksOfSilence : 1)
       if (engine.finished) {
         farewell.finishedAt ??= Math.max(passed, 0)
         if (passed - farewell.finishedAt >= lingerMillis) connection.abortUnsafe(CloseReason.drained)
@@ -163,7 +205,7 @@ class Farewells {
   #of(id: number): Farewell {
     let farewell = this.#farewells.get(id)
     if (farewell === undefined) {
-      farewell = { endsAt: undefined, received: -1, looks: 0, called: false, finishedAt: undefined }
+      farewell = { endsAt: undefined, received: -1, silent: 0, looks: 0, called: false, finishedAt: undefined }
       this.#farewells.set(id, farewell)
     }
     return farewell
