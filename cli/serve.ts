@@ -12,6 +12,7 @@ import process from "node:process"
 import { type Address, parse, tcp, unix } from "../core/Address.ts"
 import type { Preset, Tunables } from "../core/Options.ts"
 import type { Service } from "../core/Service.ts"
+import type { SettingsError } from "../core/Settings.ts"
 import type { Part } from "../ops/workers/Part.ts"
 import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
@@ -47,6 +48,13 @@ export const listening = {
   unix: Flag.String("unix").pipe(
     Flag.withMetavar("path"),
     Flag.withDescription("Listen on a Unix socket instead; @name for Linux's abstract namespace"),
+    Flag.optional,
+  ),
+  listenFd: Flag.String("listen-fd").pipe(
+    Flag.withMetavar("name"),
+    Flag.withDescription(
+      "Listen on this socket of those that systemd passed: its name or number (default: the only one, where no address is given)",
+    ),
     Flag.optional,
   ),
   maxConnections: Flag.Int("max-connections").pipe(
@@ -130,7 +138,7 @@ export const serveWith = Effect.fnUntraced(function* <E>(
   input: Listening,
   exit: (code: number) => void,
 ) {
-  const address = yield* addressOf(input)
+  const where = yield* whereOf(input)
   if (Option.contains(input.preset, "behind-proxy") && Option.isNone(input.proxyFrom)) {
     return yield* fail("--preset behind-proxy wants --proxy-from with the networks of the proxies")
   }
@@ -141,10 +149,10 @@ export const serveWith = Effect.fnUntraced(function* <E>(
     Promise.all([import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
   const program = Option.isSome(input.workers) && worker === undefined
-    ? supervise(address, settings, input.workers.value)
+    ? supervise(where, settings, input.workers.value)
     : Effect.gen(function* () {
       const { serve } = yield* Effect.promise(() => import("../ops/serve.ts"))
-      const options = { service, address, settings }
+      const options = { service, ...where, settings }
       if (worker !== undefined) return yield* serve({ ...options, worker })
       return yield* serve(admin === undefined ? options : { ...options, admin })
     })
@@ -152,7 +160,10 @@ export const serveWith = Effect.fnUntraced(function* <E>(
 })
 
 /** Serves by workers; the service they load themselves. */
-const supervise = Effect.fnUntraced(function* (address: Address, settings: Tunables, workers: string) {
+const supervise = Effect.fnUntraced(function* ({ address, descriptor }: Place, settings: Tunables, workers: string) {
+  if (descriptor !== undefined) {
+    return yield* fail("--workers opens the port itself; leave it out, or serve without systemd's socket")
+  }
   if (address._tag === "Unix") {
     return yield* fail("--workers shares a port, which a Unix socket has not; give --port, or leave --workers out")
   }
@@ -220,14 +231,30 @@ interface Where {
   readonly host: Option.Option<string>
   readonly port: Option.Option<number>
   readonly unix: Option.Option<string>
+  readonly listenFd: Option.Option<string>
 }
 
-const addressOf = ({ host, port, unix: path }: Where): Effect.Effect<Address, UsageError> => {
-  if (Option.isNone(path)) {
-    return Effect.succeed(tcp(Option.getOrElse(host, () => "127.0.0.1"), Option.getOrElse(port, () => 9_000)))
-  }
-  if (Option.isSome(host) || Option.isSome(port)) {
-    return fail(`--unix ${path.value} excludes --host and --port; give one or the other`)
-  }
-  return Effect.succeed(unix(path.value.replace(/^@/, "\0")))
+interface Place {
+  readonly address: Address
+  readonly descriptor?: number
 }
+
+/** The address, and the descriptor where it is one that was passed: also when nothing at all was said. */
+const whereOf = Effect.fnUntraced(function* (
+  { host, port, unix: path, listenFd }: Where,
+): Effect.fn.Return<Place, UsageError | SettingsError> {
+  const tcpFlags = Option.isSome(host) || Option.isSome(port)
+  if (Option.isSome(listenFd) && (tcpFlags || Option.isSome(path))) {
+    return yield* fail(`--listen-fd ${listenFd.value} excludes --host, --port and --unix; give one or the other`)
+  }
+  if (Option.isSome(path)) {
+    if (!tcpFlags) return { address: unix(path.value.replace(/^@/, "\0")) }
+    return yield* fail(`--unix ${path.value} excludes --host and --port; give one or the other`)
+  }
+  if (!tcpFlags) {
+    const { take } = yield* Effect.promise(() => import("../ops/systemd/inherited.ts"))
+    const inherited = yield* take(Option.getOrUndefined(listenFd))
+    if (inherited !== undefined) return inherited
+  }
+  return { address: tcp(Option.getOrElse(host, () => "127.0.0.1"), Option.getOrElse(port, () => 9_000)) }
+})

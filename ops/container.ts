@@ -2,7 +2,7 @@
  * Whether this process runs in a container, as far as it may look: a loopback address there is reached from nowhere else.
  */
 import { existsSync, readFileSync } from "node:fs"
-import process from "node:process"
+import * as Environment from "./environment.ts"
 import * as Permissions from "./permissions.ts"
 
 /** What can be looked at; undefined and false where it is not there or may not be read. */
@@ -29,5 +29,5 @@ const here: Surroundings = {
       return undefined
     }
   },
-  variable: (name) => Permissions.granted({ name: "env", variable: name }) ? process.env[name] : undefined,
+  variable: Environment.read,
 }
