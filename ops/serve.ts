@@ -16,6 +16,7 @@ import type { Service } from "../core/Service.ts"
 import type { ListenError, Sockets } from "../core/Sockets.ts"
 import * as Container from "./container.ts"
 import * as Descriptors from "./descriptors.ts"
+import * as Environment from "./environment.ts"
 import * as Logs from "./logs.ts"
 import * as Places from "./places.ts"
 import * as Signals from "./signals.ts"
@@ -28,6 +29,8 @@ export interface Options<E> {
   /** Found when everything else is ready for it; until then a signal ends the program. */
   readonly service: Effect.Effect<Service<never, E>, E>
   readonly address: Address.Address
+  /** A descriptor to take over, which is bound to that address. Default: the address is bound. */
+  readonly descriptor?: number
   /** Default: the preset for that address. `limits.maxConnections` is lowered to what the process has descriptors for. */
   readonly settings?: Server.Tunables
   /** Where `/livez`, `/readyz` and `/metrics` are served, and the version that they name. Default: nowhere. */
@@ -84,16 +87,22 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
 
 /** Starts what there is, from the outside to the inside: the admin endpoint answers while the service starts. */
 const start = Effect.fnUntraced(function* <E>(
-  { service, address, settings = {}, admin: where, worker }: Options<E>,
+  { service, address, descriptor, settings = {}, admin: where, worker }: Options<E>,
   run: (effect: Effect.Effect<void>) => void,
 ): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope.Scope> {
   const admin = where === undefined ? undefined : yield* listen(where)
+  const systemd = worker === undefined ? yield* supervisor(run) : undefined
   const observer = Logs.observer(run, { listening: Descriptors.read() === undefined ? unchecked() : {} })
   const server = yield* Places.make(
     {
       ...worker === undefined ? settings : Part.settings(settings, address, worker),
-      listeners: [{ address: at(address, worker), service: yield* service, reusePort: worker !== undefined }],
-      observers: admin === undefined ? [observer] : [observer, admin.observe],
+      listeners: [{
+        address: at(address, worker),
+        service: yield* service,
+        reusePort: worker !== undefined,
+        ...(descriptor === undefined ? {} : { descriptor }),
+      }],
+      observers: [observer, ...[admin, systemd].flatMap((watching) => watching?.observe ?? [])],
     },
     (less) => {
       if (settings.limits?.maxConnections === undefined) return // nobody asked for so many
@@ -105,6 +114,7 @@ const start = Effect.fnUntraced(function* <E>(
     admin?.maxConnections,
   )
   admin?.started(server)
+  systemd?.started(server)
   if (worker !== undefined) Channel.ready(ready(server.addresses[0]!, Part.patience(settings, address)))
   yield* warnOfLoopbacks(admin === undefined ? server.addresses : [...server.addresses, admin.address])
   return server
@@ -126,6 +136,16 @@ const listen = Effect.fnUntraced(function* ({ address, version }: { address: Add
   const admin = yield* make(address, version)
   yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: Address.format(admin.address) })
   return admin
+})
+
+/** Systemd, where it started this process and wants to know. */
+const supervisor = Effect.fnUntraced(function* (run: (effect: Effect.Effect<void>) => void) {
+  const socket = Environment.take("NOTIFY_SOCKET")
+  if (socket === undefined) return undefined
+  const { make } = yield* Effect.promise(() => import("./systemd/systemd.ts"))
+  return yield* make(socket, (detail) => {
+    run(Effect.annotateLogs(Effect.logWarning("systemd cannot be told how the server is"), { detail }))
+  })
 })
 
 const warnOfLoopbacks = (addresses: ReadonlyArray<Address.Address>): Effect.Effect<void> => {
