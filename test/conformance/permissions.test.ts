@@ -1,6 +1,6 @@
 /** Every row of the table in docs/permissions.md runs on Deno, with exactly its flags and without them. */
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join, relative } from "node:path"
@@ -96,8 +96,13 @@ const onFreePort = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
   args[0] !== "serve" || args.includes("--port") || args.includes("--unix") ? args : [...args, "--port", String(port)]
 
 /** Runs until it ends, or until it listens and has said what it goes on without. */
-const run = async (args: ReadonlyArray<string>, flags: ReadonlyArray<string>, says = ""): Promise<End> => {
-  const child = new Child(["deno", "run", "--no-prompt", "--quiet", ...flags, "cli/main.ts", ...args])
+const run = async (
+  args: ReadonlyArray<string>,
+  flags: ReadonlyArray<string>,
+  says = "",
+  environment: ReadonlyArray<string> = [],
+): Promise<End> => {
+  const child = new Child([...environment, "deno", "run", "--no-prompt", "--quiet", ...flags, "cli/main.ts", ...args])
   if (args[0] === "serve") {
     const ready = (line: string) => line.includes('"message":"listening"') || undefined
     const listening = await Promise.race([child.line("stderr", ready).catch(() => false), child.ended])
@@ -149,6 +154,31 @@ describe("docs/permissions.md", () => {
       if (FORCE_COLOR === undefined) delete process.env["FORCE_COLOR"]
       else process.env["FORCE_COLOR"] = FORCE_COLOR
     }
+  })
+
+  it("systemd is told only where its program may be run, which is said when the variable may be read", async () => {
+    const row = cells.find(([what]) => what!.includes("systemd"))!
+    const { args, flags, beside } = rowOf(row)
+    const told = join(folder, "told")
+    writeFileSync(join(folder, "systemd-notify"), `#!/bin/sh\necho "$*" >> ${told}\n`, { mode: 0o755 })
+    const environment = ["env", "NOTIFY_SOCKET=@nowhere", `PATH=${folder}:${process.env["PATH"]}`]
+    const messages = async (...flags: ReadonlyArray<string>): Promise<{ text: string; stderr: string }> => {
+      rmSync(told, { force: true })
+      const { code, stderr } = await run(args, [...flags, ...beside], "", environment)
+      expect(code).toBe(0)
+      return { text: existsSync(told) ? readFileSync(told, "utf8") : "", stderr }
+    }
+    const warning = "systemd cannot be told"
+    const granted = await messages(...flags)
+    expect(granted.text).toMatch(/^READY=1 .*\n(.*\n)*STOPPING=1 /)
+    expect(granted.stderr).not.toContain(warning)
+    const unread = await messages()
+    expect([unread.text, unread.stderr.includes(warning)]).toEqual(["", false])
+    const unrun = await messages(flags[0]!)
+    expect(unrun.text).toBe("")
+    expect(unrun.stderr.split("\n").filter((line) => line.includes(warning))).toEqual([
+      expect.stringContaining("Deno wants --allow-run=systemd-notify"),
+    ])
   })
 
   it("--allow-net=:PORT covers 127.0.0.1 and not ::1", async () => {
