@@ -35,6 +35,7 @@ import {
   type Transport,
   type TransportEnd,
 } from "../core/Sockets.ts"
+import { adopt, adoptedAddress, descriptorError } from "./AdoptedListener.ts"
 import { enforce, floors } from "./Floor.ts"
 import { connectError, listenError, transportEnd } from "./SystemError.ts"
 import { UnbindingListener } from "./UnbindingListener.ts"
@@ -45,7 +46,7 @@ const capabilities: Capabilities = {
   reset: true,
   reusePort: process.platform === "linux",
   stopAccepting: "unbind",
-  adoptDescriptor: false,
+  adoptDescriptor: process.platform !== "win32",
   abstractUnix: process.platform === "linux",
   bindSource: false,
 }
@@ -196,6 +197,10 @@ class BunTransport implements Transport {
 const unbind = (server: Server): void => server.stop()
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
+  if (options.descriptor !== undefined) {
+    const bind = (accept: (transport: Transport) => void) => bindServer(options, options.address, accept)
+    return adopt(accept, bind, (server) => boundAddress(server, options), unbind)
+  }
   const bind = (address: Address.Address): Bind =>
     takeOver(address, bindServer(options, address, accept), Effect.scoped(Effect.asVoid(connect({ address }))))
   return Effect.acquireRelease(
@@ -215,17 +220,18 @@ const bindServer = (
   accept: (transport: Transport) => void,
 ): Bind =>
   Effect.try({
-    try: () =>
-      Bun.listen({
-        ...endpoint(address),
+    try: () => {
+      const { descriptor } = options
+      const server = Bun.listen({
+        ...(descriptor === undefined ? endpoint(address) : { fd: descriptor }),
         // Else it closes when the peer finishes, and cuts the reply (https://github.com/oven-sh/bun/pull/35932).
         allowHalfOpen: true,
         ...(options.reusePort ? { reusePort: true } : {}),
         socket: {
           ...handlers,
           open(socket) {
-            const transport = address._tag === "Unix"
-              ? new BunTransport(socket, address, undefined)
+            const transport = bound._tag === "Unix"
+              ? new BunTransport(socket, bound, undefined)
               : new BunTransport(socket, localOf(socket), remoteOf(socket))
             socket.data = transport
             // The system gives the lowest free one: whoever gets this says that all below are taken.
@@ -234,8 +240,12 @@ const bindServer = (
             transport.hold()
           },
         },
-      }),
-    catch: (cause) => listenError(address, cause),
+      })
+      const bound = boundAddress(server, options)
+      return server
+    },
+    catch: (cause) =>
+      options.descriptor === undefined ? listenError(address, cause) : descriptorError(options.descriptor, cause),
   })
 
 const refuse = (transport: BunTransport, options: ListenOptions): void => {
@@ -257,8 +267,14 @@ const descriptorLimit = (): number => {
 const spareDescriptors = 8
 const lastDescriptor = descriptorLimit() - spareDescriptors
 
-const boundAddress = (server: Server, options: ListenOptions): Address.Address =>
-  options.address._tag === "Unix" ? options.address : Address.tcp(options.address.host, server.port)
+const boundAddress = (server: Server, { address, descriptor }: ListenOptions): Address.Address => {
+  if (descriptor !== undefined) {
+    const bound: SocketName = {}
+    server.getsockname(bound)
+    return adoptedAddress(address, bound)
+  }
+  return address._tag === "Unix" ? address : Address.tcp(address.host, server.port)
+}
 
 // ── Connect ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -355,12 +371,20 @@ interface Handlers {
   error(socket: Socket, cause: unknown): void
 }
 
+/** Stays empty for a Unix socket. */
+interface SocketName {
+  address?: string
+  port?: number
+}
+
 interface Server {
   readonly port: number
+  getsockname(name: SocketName): void
   stop(closeActiveConnections?: boolean): void
 }
 
 type Endpoint = { readonly hostname: string; readonly port: number } | { readonly unix: string }
+type Inherited = { readonly fd: number }
 
 interface Options {
   readonly allowHalfOpen: boolean
@@ -369,6 +393,6 @@ interface Options {
 }
 
 declare const Bun: {
-  listen(options: Endpoint & Options): Server
+  listen(options: (Endpoint | Inherited) & Options): Server
   connect(options: Endpoint & Options): Promise<Socket>
 }

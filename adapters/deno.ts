@@ -15,6 +15,8 @@
  * - Out of descriptors, `accept` rejects again and again (https://github.com/denoland/deno/issues/10148): it is retried
  *   after 10 ms, doubling up to 1 s, and reported.
  * - NODELAY is off by default, and is set like keep-alive once there is a connection. Unix sockets have neither.
+ * - A descriptor cannot be taken over: `Deno.listen` ignores it, and listens somewhere else
+ *   (https://github.com/denoland/deno/issues/14006). It is refused.
  * - `reusePort` without `--unstable-net` ends the process, beyond any `catch`: it is refused before.
  * - A link-local address is bound and reached with its zone (`fe80::1%eth0`), and named without it.
  * - What the process has no permission for is `PermissionDenied`, which names the flags. Deno itself would stop and ask
@@ -363,7 +365,13 @@ const listen = (options: ListenOptions, accept: (transport: Transport) => void) 
 
 const bindServer = (options: ListenOptions): Effect.Effect<Server, ListenError> =>
   Effect.suspend(() => {
-    const { address } = options
+    const { address, descriptor } = options
+    if (descriptor !== undefined) {
+      const cause = new Error(
+        "Deno cannot take over a listening socket: serve by Node or Bun, or disable the .socket unit",
+      )
+      return Effect.fail(new ListenError({ problem: "Unsupported", address: `descriptor ${descriptor}`, cause }))
+    }
     const reusePort = options.reusePort ?? false
     if (reusePort && !capabilities.reusePort) {
       const cause = new Error("reusePort on Deno wants Linux and --unstable-net")

@@ -88,7 +88,7 @@ export class Network implements Medium {
       const { address: wanted } = options
       const fail = (problem: ListenProblem) => Effect.fail(new ListenError({ problem, address: wanted }))
       if (!isValid(wanted)) return fail("InvalidAddress")
-      if (options.reusePort) return fail("Unsupported")
+      if (options.reusePort || options.descriptor !== undefined) return fail("Unsupported")
       const address = wanted._tag === "Tcp" && wanted.port === 0 ? Address.tcp(wanted.host, this.#freePort()) : wanted
       for (const other of this.#listeners.values()) if (overlap(other.address, address)) return fail("AddressInUse")
       const listener = new MemoryListener(this, address, accept)

@@ -32,6 +32,7 @@ import {
   type Transport,
   type TransportEnd,
 } from "../core/Sockets.ts"
+import { adopt, adoptedAddress, descriptorError } from "./AdoptedListener.ts"
 import { enforce, floors } from "./Floor.ts"
 import { codeOf, connectError, listenError, transportEnd } from "./SystemError.ts"
 import { UnbindingListener } from "./UnbindingListener.ts"
@@ -42,7 +43,7 @@ const capabilities: Capabilities = {
   reset: true,
   reusePort: process.platform === "linux",
   stopAccepting: "unbind",
-  adoptDescriptor: false,
+  adoptDescriptor: process.platform !== "win32",
   abstractUnix: process.platform === "linux",
   bindSource: false,
 }
@@ -218,6 +219,10 @@ const scratch = new Scratch()
 const unbind = (server: net.Server): void => void server.close()
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
+  if (options.descriptor !== undefined) {
+    const bind = (accept: (transport: Transport) => void) => bindServer(options, options.address, accept)
+    return adopt(accept, bind, (server) => boundAddress(server, options), unbind)
+  }
   const bind = (address: Address.Address): Bind =>
     takeOver(address, bindServer(options, address, accept), Effect.scoped(Effect.asVoid(connect({ address }))))
   return Effect.acquireRelease(
@@ -237,23 +242,28 @@ const bindServer = (
   accept: (transport: Transport) => void,
 ): Bind =>
   Effect.callback<net.Server, ListenError>((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(listenError(address, cause)))
+    const { descriptor } = options
+    const fail = (cause: unknown) =>
+      resume(Effect.fail(descriptor === undefined ? listenError(address, cause) : descriptorError(descriptor, cause)))
+    let bound = address
     // Without `pauseOnConnect` it reads before anybody has attached.
     const server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true })
     server.once("error", fail)
     server.once("listening", () => {
       server.off("error", fail)
       server.on("error", (cause) => options.acceptFailed?.({ code: codeOf(cause), cause }))
+      bound = boundAddress(server, options)
       resume(Effect.succeed(server))
     })
     server.on("connection", (socket) =>
       accept(
-        address._tag === "Unix"
-          ? new NodeTransport(socket, address, undefined)
+        bound._tag === "Unix"
+          ? new NodeTransport(socket, bound, undefined)
           : new NodeTransport(socket, localOf(socket), remoteOf(socket)),
       ))
     try {
-      server.listen({ ...endpoint(address), backlog: 511, ipv6Only: false, reusePort: options.reusePort ?? false })
+      if (descriptor !== undefined) server.listen({ fd: descriptor, backlog: 511 })
+      else server.listen({ ...endpoint(address), backlog: 511, ipv6Only: false, reusePort: options.reusePort ?? false })
     } catch (cause) {
       fail(cause)
     }
@@ -264,6 +274,7 @@ const bindServer = (
 
 const boundAddress = (server: net.Server, options: ListenOptions): Address.Address => {
   const bound = server.address()
+  if (options.descriptor !== undefined) return adoptedAddress(options.address, bound)
   if (options.address._tag === "Unix" || bound === null || typeof bound === "string") return options.address
   return Address.tcp(options.address.host, bound.port)
 }

@@ -46,6 +46,8 @@ export interface Endpoint<out R = never, out E = never> {
   readonly service: Service<R, E>
   /** Share the port with other processes (SO_REUSEPORT). Default false. */
   readonly reusePort?: boolean
+  /** Take over this descriptor, which is bound to the address: see `ListenOptions`. Default: bind the address. */
+  readonly descriptor?: number
   /** Connections at once through this listener, besides `limits.maxConnections` for all. Default: no bound of its own. */
   readonly maxConnections?: number
   /** Whether its clients come by the proxies of the option `proxy`, where there is one. Default true. */
@@ -134,15 +136,20 @@ export const make = <const Endpoints extends AnyEndpoints>(
     const listeners: Array<Listener> = []
     const closing = Effect.suspend(() => Effect.forEach(listeners, ({ close }) => close, { discard: true }))
     const stop = once(registry.drain(closing))
-    for (
-      const [index, { address, reusePort = false, maxConnections = Infinity, proxied = true }] of endpoints.entries()
-    ) {
+    for (const [index, endpoint] of endpoints.entries()) {
+      const { address, reusePort = false, descriptor, maxConnections = Infinity, proxied = true } = endpoint
       const door: Door = { start: services[index]!, address, maxConnections, proxied, listeners: [], taken: 0 }
       const accept = (transport: Transport): void => registry.gate.accept(transport, door)
-      const listen = (address: Address.Address) =>
-        sockets.listen({ address, reusePort, acceptFailed: registry.acceptFailed(address) }, accept)
+      const listen = (address: Address.Address) => {
+        const acceptFailed = registry.acceptFailed(address)
+        return sockets.listen(
+          { address, acceptFailed, ...(descriptor === undefined ? { reusePort } : { descriptor }) },
+          accept,
+        )
+      }
       registry.doors.push(door)
-      door.listeners.push(...(yield* bind(listen, address)))
+      const listening = descriptor === undefined ? bind(listen, address) : Effect.map(listen(address), (one) => [one])
+      door.listeners.push(...(yield* listening))
       listeners.push(...door.listeners)
     }
     // From here on there is something to drain: a start that fails just unbinds.

@@ -81,6 +81,12 @@ export interface Listener {
 /** What to listen on. */
 export interface ListenOptions {
   readonly address: Address.Address
+  /**
+   * Take over this descriptor, which another process has opened, bound to `address` and listened on (socket activation);
+   * the runtime may know the address better. Closing it leaves the backlog to whoever has it as well. Pausing has to
+   * accept in order to refuse, for what is closed cannot be opened again. Wants `capabilities.adoptDescriptor`.
+   */
+  readonly descriptor?: number
   /** Share the port with other processes by SO_REUSEPORT. Default false. */
   readonly reusePort?: boolean
   /** Accepting failed for a reason that may pass (descriptors exhausted, …). The adapter goes on by itself, with a pause. */
@@ -128,6 +134,7 @@ export type ListenProblem =
   | "AddressInUse"
   | "AddressUnavailable"
   | "InvalidAddress"
+  | "InvalidDescriptor"
   | "PermissionDenied"
   | "TooManyDescriptors"
   | "Unsupported"
@@ -137,7 +144,7 @@ export type ListenProblem =
 /** An address cannot be listened on; the operator has to change something. */
 export class ListenError extends Data.TaggedError("ListenError")<{
   readonly problem: ListenProblem
-  /** As text where it is no address at all. */
+  /** As text where it is no address at all, but a mistake or a descriptor. */
   readonly address: Address.Address | string
   readonly cause?: unknown
 }> {
@@ -176,6 +183,7 @@ const listenProblems: Record<ListenProblem, string> = {
   AddressInUse: "another process is listening there",
   AddressUnavailable: "this machine has no such address",
   InvalidAddress: "it is not an address that can be bound",
+  InvalidDescriptor: "it is no stream socket that listens",
   PermissionDenied: "permission denied",
   TooManyDescriptors: "no file descriptors are left",
   Unsupported: "this runtime cannot do what was asked",
@@ -192,6 +200,8 @@ const remedy = ({ problem, address }: ListenError): string => {
       return "choose an address of this machine, or :: for all of them"
     case "InvalidAddress":
       return "wanted is an IP address or localhost with a port from 0 to 65535, or a path in a folder that exists"
+    case "InvalidDescriptor":
+      return "wanted is one that another process has opened for this one, as systemd does by ListenStream= and Accept=no"
     case "PermissionDenied":
       if (typeof address === "string" || address._tag === "Unix") {
         return "grant it, or choose a path that this user may write"

@@ -22,8 +22,8 @@ const deno: Flags = {
 
 /** The flags of each. */
 export const flags = {
-  node: { missing: ["stopAccepting", "adoptDescriptor", "bindSource"] },
-  bun: { missing: ["stopAccepting", "adoptDescriptor", "bindSource"] },
+  node: { missing: ["stopAccepting", "bindSource"] },
+  bun: { missing: ["stopAccepting", "bindSource"] },
   deno,
   // The only way to have SO_REUSEPORT.
   "deno --unstable-net": { ...deno, missing: deno.missing.filter((ability) => ability !== "reusePort") },

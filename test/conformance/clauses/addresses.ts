@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Address from "../../../core/Address.ts"
+import { Sockets } from "../../../core/Sockets.ts"
 import * as Case from "./Case.ts"
 import { attached, connect, expect, finishBoth, listen, named, portOf, problem } from "./harness.ts"
 
@@ -74,6 +75,21 @@ export const addresses = (directory: string): ReadonlyArray<Case.Case> => [
         yield* problem("PermissionDenied", connect(address))
       }
     }), { area: "denied" }),
+
+  Case.make(
+    0,
+    "a descriptor that is no listening socket is InvalidDescriptor, or Unsupported where none is taken over",
+    () =>
+      Effect.gen(function* () {
+        const { capabilities, listen } = yield* Sockets
+        for (const descriptor of [2, 99_999]) {
+          yield* problem(
+            capabilities.adoptDescriptor ? "InvalidDescriptor" : "Unsupported",
+            listen({ address: Address.tcp("127.0.0.1", 0), descriptor }, (transport) => transport.abort()),
+          )
+        }
+      }),
+  ),
 
   Case.make(0, "connecting where nobody listens is Refused", () =>
     Effect.gen(function* () {
