@@ -34,8 +34,8 @@ export const start = (command: ReadonlyArray<string>): Effect.Effect<Worker> =>
       end({ code: code ?? undefined, how: signal ?? `exit code ${code}` })
     })
     child?.on("message", (message) => {
-      const report = message as Report // the worker is this program
-      if (report._tag === "Ready") Deferred.doneUnsafe(ready, Exit.succeed(report))
+      const report = message as Report | null // the worker is this program; what its service may send has no such tag
+      if (report?._tag === "Ready") Deferred.doneUnsafe(ready, Exit.succeed(report))
     })
     const tell = (order: Order): void => {
       if (child?.connected) child.send(order, () => {})
