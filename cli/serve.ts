@@ -149,18 +149,27 @@ export const serveWith = Effect.fnUntraced(function* <E>(
     Promise.all([import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
   const program = Option.isSome(input.workers) && worker === undefined
-    ? supervise(where, settings, input.workers.value)
+    ? supervise(where, settings, input.workers.value, admin?.address)
     : Effect.gen(function* () {
       const { serve } = yield* Effect.promise(() => import("../ops/serve.ts"))
-      const options = { service, ...where, settings }
-      if (worker !== undefined) return yield* serve({ ...options, worker })
-      return yield* serve(admin === undefined ? options : { ...options, admin })
+      return yield* serve({
+        service,
+        ...where,
+        settings,
+        ...admin === undefined ? {} : { admin },
+        ...worker === undefined ? {} : { worker },
+      })
     })
   exit(yield* program.pipe(Effect.provide(layer), Effect.provide(Logs.layer())))
 })
 
 /** Serves by workers; the service they load themselves. */
-const supervise = Effect.fnUntraced(function* ({ address, descriptor }: Place, settings: Tunables, workers: string) {
+const supervise = Effect.fnUntraced(function* (
+  { address, descriptor }: Place,
+  settings: Tunables,
+  workers: string,
+  admin?: Address,
+) {
   if (descriptor !== undefined) {
     return yield* fail("--workers opens the port itself; leave it out, or serve without systemd's socket")
   }
@@ -181,7 +190,7 @@ const supervise = Effect.fnUntraced(function* ({ address, descriptor }: Place, s
     )
   }
   const count = workers === "auto" ? availableParallelism() : Number(workers)
-  return yield* serve({ address, settings, count, command: start })
+  return yield* serve({ address, settings, count, command: start, ...admin === undefined ? {} : { admin } })
 })
 
 /** What the flags say, and nothing of what they leave to the preset. */

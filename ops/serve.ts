@@ -13,13 +13,14 @@ import process from "node:process"
 import * as Address from "../core/Address.ts"
 import type * as Server from "../core/Server.ts"
 import type { Service } from "../core/Service.ts"
-import type { ListenError, Sockets } from "../core/Sockets.ts"
+import { type ListenError, Sockets } from "../core/Sockets.ts"
+import type { Sources } from "./admin/routes.ts"
 import * as Container from "./container.ts"
 import * as Descriptors from "./descriptors.ts"
-import * as Environment from "./environment.ts"
 import * as Logs from "./logs.ts"
 import * as Places from "./places.ts"
 import * as Signals from "./signals.ts"
+import * as Unit from "./systemd/unit.ts"
 import * as Channel from "./workers/Channel.ts"
 import * as Part from "./workers/Part.ts"
 import type { Ready } from "./workers/Supervisor.ts"
@@ -33,7 +34,10 @@ export interface Options<E> {
   readonly descriptor?: number
   /** Default: the preset for that address. `limits.maxConnections` is lowered to what the process has descriptors for. */
   readonly settings?: Server.Tunables
-  /** Where `/livez`, `/readyz` and `/metrics` are served, and the version that they name. Default: nowhere. */
+  /**
+   * Where `/livez`, `/readyz` and `/metrics` are served, and the version that they name; of a worker its supervisor serves
+   * them. Default: nowhere.
+   */
   readonly admin?: { readonly address: Address.Address; readonly version: string }
   /** Which worker of a supervisor this process is: it has its share of the limits, and shares the port. Default: none. */
   readonly worker?: Part.Part
@@ -90,8 +94,11 @@ const start = Effect.fnUntraced(function* <E>(
   { service, address, descriptor, settings = {}, admin: where, worker }: Options<E>,
   run: (effect: Effect.Effect<void>) => void,
 ): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope.Scope> {
-  const admin = where === undefined ? undefined : yield* listen(where)
-  const systemd = worker === undefined ? yield* supervisor(run) : undefined
+  const watch = where === undefined ? undefined : yield* watching(where.version)
+  const admin = where === undefined || watch === undefined || worker !== undefined
+    ? undefined
+    : yield* listen(where.address, watch.sources)
+  const systemd = worker === undefined ? yield* Unit.tell(run) : undefined
   const observer = Logs.observer(run, { listening: Descriptors.read() === undefined ? unchecked() : {} })
   const server = yield* Places.make(
     {
@@ -102,7 +109,7 @@ const start = Effect.fnUntraced(function* <E>(
         reusePort: worker !== undefined,
         ...(descriptor === undefined ? {} : { descriptor }),
       }],
-      observers: [observer, ...[admin, systemd].flatMap((watching) => watching?.observe ?? [])],
+      observers: [observer, ...[watch, systemd].flatMap((watching) => watching?.observe ?? [])],
     },
     (less) => {
       if (settings.limits?.maxConnections === undefined) return // nobody asked for so many
@@ -113,10 +120,15 @@ const start = Effect.fnUntraced(function* <E>(
     },
     admin?.maxConnections,
   )
-  admin?.started(server)
+  watch?.started(server)
   systemd?.started(server)
-  if (worker !== undefined) Channel.ready(ready(server.addresses[0]!, Part.patience(settings, address)))
-  yield* warnOfLoopbacks(admin === undefined ? server.addresses : [...server.addresses, admin.address])
+  if (worker === undefined) {
+    yield* Container.warn(admin === undefined ? server.addresses : [...server.addresses, admin.address])
+    return server
+  }
+  // Acquired after the server, so that the last account is given when it has drained, whatever its release does.
+  if (watch !== undefined) yield* Channel.account(watch.account)
+  Channel.ready(ready(server.addresses[0]!, Part.patience(settings, address)))
   return server
 })
 
@@ -130,32 +142,18 @@ const ready = (address: Address.Address, patience: number): Ready => ({
   patience,
 })
 
-/** Loaded only by whoever asks for it. */
-const listen = Effect.fnUntraced(function* ({ address, version }: { address: Address.Address; version: string }) {
-  const { make } = yield* Effect.promise(() => import("./admin/admin.ts"))
-  const admin = yield* make(address, version)
-  yield* Effect.annotateLogs(Effect.logInfo("admin listening"), { address: Address.format(admin.address) })
-  return admin
+// Loaded only by whoever asks for it.
+const watching = Effect.fnUntraced(function* (version: string) {
+  const { capabilities } = yield* Sockets
+  const [runtime = "", runtimeVersion = ""] = capabilities.runtime.split(" ")
+  const { make } = yield* Effect.promise(() => import("./admin/watch.ts"))
+  return make({ version, runtime, runtime_version: runtimeVersion })
 })
 
-/** Systemd, where it started this process and wants to know. */
-const supervisor = Effect.fnUntraced(function* (run: (effect: Effect.Effect<void>) => void) {
-  const socket = Environment.take("NOTIFY_SOCKET")
-  if (socket === undefined) return undefined
-  const { make } = yield* Effect.promise(() => import("./systemd/systemd.ts"))
-  return yield* make(socket, (detail) => {
-    run(Effect.annotateLogs(Effect.logWarning("systemd cannot be told how the server is"), { detail }))
-  })
+const listen = Effect.fnUntraced(function* (address: Address.Address, sources: Sources) {
+  const { listen } = yield* Effect.promise(() => import("./admin/admin.ts"))
+  return yield* listen(address, sources)
 })
-
-const warnOfLoopbacks = (addresses: ReadonlyArray<Address.Address>): Effect.Effect<void> => {
-  const loopbacks = addresses.filter((address) => address._tag === "Tcp" && Address.isLocal(address))
-  if (loopbacks.length === 0 || !Container.detected()) return Effect.void
-  return Effect.annotateLogs(
-    Effect.logWarning("nobody outside this container can connect to a loopback address (--host ::, --admin [::]:PORT)"),
-    { addresses: loopbacks.map(Address.format).join(" ") },
-  )
-}
 
 /** What the line says that it listens when the limit of connections could not be held against anything. */
 const unchecked = (): Record<string, string> => ({

@@ -8,7 +8,7 @@
 import * as CloseReason from "../../core/CloseReason.ts"
 import { type Event, isProbe } from "../../core/Event.ts"
 import type { Usage } from "../../core/Server.ts"
-import type { Family, Sample } from "./exposition.ts"
+import { counter, type Family, gauge, series } from "./exposition.ts"
 import { closeReasons, refusalLimits } from "./labels.ts"
 
 /** What is asked when somebody scrapes. */
@@ -77,7 +77,7 @@ export class Metrics {
   /** All families, the same ones in the same order each time. */
   families({ ready, draining, usage, build }: Reading): ReadonlyArray<Family> {
     return [
-      gauge("build_info", "What runs; always 1.", [{ labels: build, value: 1 }]),
+      gauge("build_info", "What runs; always 1.", [{ labels: build, value: 1 }], "max"),
       gauge("ready", "Whether /readyz answers 200.", Number(ready)),
       gauge("draining", "Whether a drain has begun.", Number(draining)),
       counter("connections_opened_total", "Connections that were let in.", this.#opened),
@@ -115,32 +115,22 @@ const inUse = (usage: Usage): ReadonlyArray<Family> => [
   gauge("requests_in_flight", "Requests begun and not answered, by weight.", usage.inFlight),
   gauge("requests_waiting", "Connections that wait for room among the requests in flight.", usage.inFlightWaiting),
   counter("requests_wait_seconds_total", "Time waited for that room.", usage.inFlightWaited / 1_000),
-  gauge("eventloop_lag_seconds", "How late the event loop was when it was last looked at.", usage.lag / 1_000),
+  gauge(
+    "eventloop_lag_seconds",
+    "How late the event loop was when it was last looked at; of several workers the latest.",
+    usage.lag / 1_000,
+    "max",
+  ),
   gauge(
     "overload_state",
-    "1 for the state that the server is in: calm, refusing new clients, or shedding connections.",
+    "How many processes are in this state: calm, refusing new clients, or shedding connections.",
     loads.map((state) => ({ labels: { state }, value: Number(state === usage.load) })),
   ),
 ]
 
 const loads: ReadonlyArray<Usage["load"]> = ["calm", "refusing", "shedding"]
 
-const counter = (name: string, help: string, value: number | ReadonlyArray<Sample>): Family =>
-  family(name, help, "counter", value)
-const gauge = (name: string, help: string, value: number | ReadonlyArray<Sample>): Family =>
-  family(name, help, "gauge", value)
-
-const family = (name: string, help: string, type: Family["type"], value: number | ReadonlyArray<Sample>): Family => ({
-  name: `anyport_${name}`,
-  help,
-  type,
-  samples: typeof value === "number" ? [{ value }] : value,
-})
-
 // A series that begins with its first count hides that count from `rate()`, so those that are known begin with 0.
 const counts = (keys: ReadonlyArray<string>): Map<string, number> => new Map(keys.map((key) => [key, 0]))
 
 const add = (counts: Map<string, number>, key: string): void => void counts.set(key, (counts.get(key) ?? 0) + 1)
-
-const series = (label: string, counts: ReadonlyMap<string, number>): ReadonlyArray<Sample> =>
-  [...counts].map(([key, value]) => ({ labels: { [label]: key }, value }))

@@ -8,23 +8,60 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Scope } from "effect/Scope"
 import process from "node:process"
 import * as Signals from "../signals.ts"
+import type { Account } from "./Ledger.ts"
 import type { Ready } from "./Supervisor.ts"
 
 /** From the worker. */
-export type Report = { readonly _tag: "Ready" } & Ready
+export type Report =
+  | { readonly _tag: "Ready" } & Ready
+  | { readonly _tag: "Account"; readonly account: Account; readonly last: boolean }
 
-/** To the worker. */
-export type Order = { readonly _tag: "Drain" } | { readonly _tag: "Abort"; readonly code: number }
+/** To the worker: to drain, to end at once, to give an account; or that the last one has come. */
+export type Order =
+  | { readonly _tag: "Drain" }
+  | { readonly _tag: "Abort"; readonly code: number }
+  | { readonly _tag: "Account" }
+  | { readonly _tag: "Taken" }
 
 /** Says that this worker serves. */
-export const ready = (ready: Ready): void => {
+export const ready = (ready: Ready): void =>
   // What JSON has no number for is as long as a timer can be.
-  const report: Report = { _tag: "Ready", ...ready, patience: Math.min(ready.patience, 2 ** 31 - 1) }
-  // Who is gone need not be told; that it is gone is learnt by `disconnect`.
-  process.send?.(report, undefined, undefined, () => {})
+  send({ _tag: "Ready", ...ready, patience: Math.min(ready.patience, 2 ** 31 - 1) })
+
+/**
+ * Gives an account whenever the supervisor asks for one; and the last one when the scope closes, which is not before the
+ * supervisor has it: who exits before leaves it to the runtime whether it is read.
+ */
+export const account = (read: () => Account): Effect.Effect<void, never, Scope> => {
+  const taken = Deferred.makeUnsafe<void>()
+  const take = (): boolean => Deferred.doneUnsafe(taken, Exit.void)
+  const give = (last: boolean): void => send({ _tag: "Account", account: read(), last })
+  return Effect.acquireRelease(
+    Effect.sync(() => {
+      process.on("message", (message) => {
+        const order = message as Order // as below
+        if (order._tag === "Account") give(false)
+        else if (order._tag === "Taken") take()
+      })
+      process.on("disconnect", take)
+    }),
+    () =>
+      Effect.suspend(() => {
+        if (!process.connected) return Effect.void
+        give(true)
+        return Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Deferred.await(taken)), takenMillis))
+      }),
+  )
 }
+
+/** In which a supervisor that is there has taken the last account, in milliseconds. */
+const takenMillis = 1_000
+
+// Who is gone need not be told; that it is gone is learnt by `disconnect`.
+const send = (report: Report): void => void process.send?.(report, undefined, undefined, () => {})
 
 /**
  * Listens from now on. The result waits until this worker is to drain: it is told to, it gets SIGTERM, or its supervisor

@@ -9,10 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type ChildProcess, spawn } from "node:child_process"
 import type { Order, Report } from "./Channel.ts"
+import { Inquiry } from "./Inquiry.ts"
+import type { Ledger } from "./Ledger.ts"
 import type { End, Ready, Worker } from "./Supervisor.ts"
 
-/** Starts a worker by a command. It writes where this process writes, and has this process's environment. */
-export const start = (command: ReadonlyArray<string>): Effect.Effect<Worker> =>
+/**
+ * Starts a worker by a command. It writes where this process writes, and has this process's environment. Its accounts are
+ * added to the ledger.
+ */
+export const start = (command: ReadonlyArray<string>, ledger: Ledger): Effect.Effect<Worker> =>
   Effect.sync(() => {
     const ready = Deferred.makeUnsafe<Ready>()
     const ended = Deferred.makeUnsafe<End>()
@@ -36,11 +41,17 @@ export const start = (command: ReadonlyArray<string>): Effect.Effect<Worker> =>
     child?.on("message", (message) => {
       const report = message as Report | null // the worker is this program; what its service may send has no such tag
       if (report?._tag === "Ready") Deferred.doneUnsafe(ready, Exit.succeed(report))
+      if (report?._tag === "Account") {
+        inquiry.answer(report.account)
+        if (report.last) tell({ _tag: "Taken" })
+      }
     })
     const tell = (order: Order): void => {
       if (child?.connected) child.send(order, () => {})
     }
+    const inquiry = new Inquiry(() => tell({ _tag: "Account" }), ledger)
     return {
+      inquiry,
       pid: child?.pid,
       ready: Deferred.await(ready),
       ended: Deferred.await(ended),

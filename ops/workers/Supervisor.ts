@@ -21,6 +21,7 @@ import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
+import type { Inquiry } from "./Inquiry.ts"
 
 /** A worker that was started. */
 export interface Worker {
@@ -29,6 +30,8 @@ export interface Worker {
   /** Waits until it serves; for ever, if it ends before. */
   readonly ready: Effect.Effect<Ready>
   readonly ended: Effect.Effect<End>
+  /** What it says of itself. */
+  readonly inquiry: Inquiry
   /** Asks it to drain and end. Again: nothing. */
   drain(): void
   /** Asks it to end at once, with this exit code. */
@@ -79,12 +82,43 @@ export class GaveUp extends Data.TaggedError("GaveUp")<{ readonly message: strin
 /** The first worker says that it was configured wrongly, by exit code 2; it has said what is wrong. */
 export class Misconfigured extends Data.TaggedError("Misconfigured") {}
 
+/** A worker that has not ended. */
+export interface Member {
+  readonly number: number
+  readonly worker: Worker
+  /** Undefined until it is ready. */
+  readonly ready: Ready | undefined
+  /** It was told to drain. */
+  readonly draining: boolean
+}
+
+/** How a rolling restart went. */
+export type Rolled =
+  | { readonly _tag: "Done"; readonly workers: number; readonly replaced: number; readonly forced: number }
+  | { readonly _tag: "Failed"; readonly how: string }
+  | { readonly _tag: "Refused"; readonly why: string }
+
+/** What happened so far. */
+export interface Counts {
+  /** Starts again of who had ended unasked or had not started. */
+  readonly restarts: number
+  /** Rolling restarts by how they went. */
+  readonly rolls: Readonly<Record<Rolled["_tag"], number>>
+}
+
 /** Workers that are kept running. */
 export interface Supervisor {
+  /** How many there are to be. */
+  readonly count: number
+  /** All that have not ended: those that start, serve and drain. */
+  readonly members: ReadonlyArray<Member>
+  /** They were told to end. */
+  readonly ending: boolean
+  readonly counts: Counts
   /** Keeps them running until it is interrupted or cannot. */
   readonly run: Effect.Effect<never, GaveUp | Misconfigured>
-  /** Replaces all of them by new ones. Says whether it did; the log says why not. */
-  readonly roll: Effect.Effect<boolean>
+  /** Replaces all of them by new ones. */
+  readonly roll: Effect.Effect<Rolled>
   /** Drains all of them. Says whether all who served ended with 0. */
   readonly drain: Effect.Effect<boolean>
   /** Ends all of them at once, with this exit code. */
@@ -131,8 +165,8 @@ export const make = Effect.fnUntraced(function* (
   const stable = Duration.toMillis(options.stable ?? "10 seconds")
   const { count, maxStarts = 5 } = options
 
-  /** All that have not ended, with what they said when they were ready. */
-  const alive = new Map<Worker, Ready | undefined>()
+  /** All that have not ended. */
+  const alive = new Map<Worker, Member>()
   yield* Effect.addFinalizer(() => Effect.sync(() => alive.forEach((_, worker) => worker.kill())))
   const clock = yield* Clock.Clock
   const now = (): number => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
@@ -150,6 +184,8 @@ export const make = Effect.fnUntraced(function* (
   }))
   let state: "Starting" | "Running" | "Rolling" | "Ending" = "Starting"
   let port: number | undefined
+  let restarts = 0
+  const rolls = { Done: 0, Failed: 0, Refused: 0 }
 
   // ── One worker ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -158,7 +194,7 @@ export const make = Effect.fnUntraced(function* (
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const worker = yield* launch(number, port)
-        alive.set(worker, undefined)
+        alive.set(worker, { number, worker, ready: undefined, draining: false })
         yield* Effect.forkIn(Effect.map(worker.ended, () => alive.delete(worker)), scope)
         const outcome = yield* Effect.raceFirst(
           Effect.map(worker.ready, (ready) => ({ ready })),
@@ -177,7 +213,8 @@ export const make = Effect.fnUntraced(function* (
           return yield* Effect.fail<StartFailed>({ number, how: outcome.end.how, code: outcome.end.code })
         }
         const { ready } = outcome
-        alive.set(worker, ready)
+        // It may have ended since.
+        if (alive.has(worker)) alive.set(worker, { number, worker, ready, draining: false })
         port ??= ready.port
         started({ worker, ready, since: now() })
         const { address } = ready
@@ -189,8 +226,10 @@ export const make = Effect.fnUntraced(function* (
   const retire = (worker: Worker): Effect.Effect<End> =>
     Effect.suspend(() => {
       worker.drain()
+      const member = alive.get(worker)
+      if (member !== undefined) alive.set(worker, { ...member, draining: true })
       return Effect.timeoutOrElse(worker.ended, {
-        duration: alive.get(worker)?.patience ?? startingPatience,
+        duration: member?.ready?.patience ?? startingPatience,
         orElse: () =>
           Effect.suspend(() => {
             worker.kill()
@@ -244,6 +283,7 @@ export const make = Effect.fnUntraced(function* (
     const wait = Math.round(longest * (1 - (yield* Random.next) / 2))
     yield* Effect.annotateLogs(Effect.logError(message), { worker: slot.number, ...fields, again: wait })
     yield* Effect.sleep(wait)
+    restarts++
   })
 
   const tend = (slot: Slot): Effect.Effect<void> =>
@@ -265,7 +305,7 @@ export const make = Effect.fnUntraced(function* (
   })
 
   /** Rule 4. */
-  const replace = Effect.gen(function* () {
+  const replace: Effect.Effect<Rolled> = Effect.gen(function* () {
     const fresh = new Map<number, Running>()
     const begin = ({ number }: Slot) => start(number, (running) => fresh.set(number, running))
     const started = yield* Effect.result(
@@ -279,7 +319,7 @@ export const make = Effect.fnUntraced(function* (
       })
       // They may have let clients in already.
       yield* Effect.forEach(fresh.values(), ({ worker }) => retire(worker), concurrently)
-      return false
+      return { _tag: "Failed", how: `worker ${number} did not start (${how}), the old ones stay` }
     }
     for (const { keeper } of slots) if (keeper !== undefined) yield* Fiber.interrupt(keeper)
     const replacing = new Set([...fresh.values()].map(({ worker }) => worker))
@@ -291,13 +331,15 @@ export const make = Effect.fnUntraced(function* (
     }
     const ends = yield* Effect.forEach(old, retire, { concurrency: "unbounded" })
     const forced = ends.filter(({ code }) => code !== 0).length
-    yield* Effect.annotateLogs(Effect.logInfo("rolling restart done"), { workers: count, replaced: old.length, forced })
-    return true
+    const numbers = { workers: count, replaced: old.length, forced }
+    yield* Effect.annotateLogs(Effect.logInfo("rolling restart done"), numbers)
+    return { _tag: "Done", ...numbers }
   })
 
-  const roll = Effect.suspend(() => {
+  const roll = Effect.suspend((): Effect.Effect<Rolled> => {
     if (state !== "Running") {
-      return Effect.as(Effect.logWarning(`no rolling restart: ${busy[state]}`), false)
+      const why = busy[state]
+      return Effect.as(Effect.logWarning(`no rolling restart: ${why}`), { _tag: "Refused", why })
     }
     state = "Rolling"
     const done = Effect.sync(() => {
@@ -305,11 +347,21 @@ export const make = Effect.fnUntraced(function* (
     })
     return Effect.forkIn(Effect.ensuring(replace, done), tending).pipe(
       Effect.flatMap(Fiber.await),
-      Effect.map((exit) => Exit.isSuccess(exit) && exit.value),
+      Effect.map((exit) => Exit.isSuccess(exit) ? exit.value : { _tag: "Failed", how: busy.Ending }),
     )
-  })
+  }).pipe(Effect.tap(({ _tag }) => Effect.sync(() => rolls[_tag]++)))
 
   return {
+    count,
+    get members() {
+      return [...alive.values()]
+    },
+    get ending() {
+      return state === "Ending"
+    },
+    get counts() {
+      return { restarts, rolls: { ...rolls } }
+    },
     run: Effect.andThen(Effect.forkIn(startAll, tending), Deferred.await(failure)),
     roll,
     drain: Effect.gen(function* () {
@@ -317,11 +369,9 @@ export const make = Effect.fnUntraced(function* (
       yield* Scope.close(tending, Exit.void)
       yield* Effect.annotateLogs(Effect.logInfo("workers draining"), { workers: alive.size })
       const ends = yield* Effect.forEach(
-        [...alive],
-        ([worker, ready]) => Effect.map(retire(worker), ({ code }) => code === 0 || ready === undefined),
-        {
-          concurrency: "unbounded",
-        },
+        [...alive.values()],
+        ({ worker, ready }) => Effect.map(retire(worker), ({ code }) => code === 0 || ready === undefined),
+        { concurrency: "unbounded" },
       )
       return ends.every(Boolean)
     }),

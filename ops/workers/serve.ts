@@ -9,9 +9,11 @@ import { type Address, format, loopbacks } from "../../core/Address.ts"
 import type { Tunables } from "../../core/Options.ts"
 import { SettingsError } from "../../core/Settings.ts"
 import { type ListenError, Sockets } from "../../core/Sockets.ts"
+import * as Container from "../container.ts"
 import * as Signals from "../signals.ts"
 import * as Child from "./Child.ts"
 import type { Command } from "./Command.ts"
+import { Ledger } from "./Ledger.ts"
 import * as Part from "./Part.ts"
 import * as Supervisor from "./Supervisor.ts"
 
@@ -20,6 +22,8 @@ export interface Options {
   readonly address: Address
   readonly settings: Tunables
   readonly count: number
+  /** Where `/livez`, `/readyz` and `/metrics` of all workers are served. Default: nowhere. */
+  readonly admin?: Address
   readonly command: Exclude<Command, { readonly problem: string }>
 }
 
@@ -29,14 +33,15 @@ export interface Options {
  * configured wrongly.
  */
 export const serve = (
-  { address, settings, count, command }: Options,
+  { address, settings, count, admin: where, command }: Options,
 ): Effect.Effect<number, ListenError | SettingsError | Supervisor.GaveUp, Sockets> =>
   Effect.scoped(Effect.gen(function* () {
     const run = Effect.runForkWith(yield* Effect.context<never>())
     yield* sharable(settings, address, count)
     yield* isFree(address)
+    const ledger = new Ledger()
     const supervisor = yield* Supervisor.make(
-      (number, port) => Child.start(command({ number, count, port })),
+      (number, port) => Child.start(command({ number, count, port }), ledger),
       { count },
     )
     const signal = yield* Signals.listen((signal) => {
@@ -49,6 +54,8 @@ export const serve = (
       pid: process.pid,
       address: format(address),
     })
+    const admin = where === undefined ? undefined : yield* listen(where, supervisor, ledger)
+    yield* Container.warn(admin === undefined ? [address] : [address, admin.address])
     return yield* Effect.raceFirst(supervisor.run, signal).pipe(
       Effect.andThen(supervisor.drain),
       Effect.map((clean) => clean ? 0 : 1),
@@ -56,6 +63,14 @@ export const serve = (
       Effect.catchTag("Misconfigured", () => Effect.succeed(2)),
     )
   }))
+
+/** Loaded only by whoever asks for it. */
+const listen = Effect.fnUntraced(function* (where: Address, supervisor: Supervisor.Supervisor, ledger: Ledger) {
+  const [{ listen }, { sources }] = yield* Effect.promise(() =>
+    Promise.all([import("../admin/admin.ts"), import("./Instance.ts")])
+  )
+  return yield* listen(where, sources(supervisor, ledger))
+})
 
 /** What each worker would refuse is refused once. */
 const sharable = (settings: Tunables, address: Address, count: number): Effect.Effect<void, SettingsError> =>

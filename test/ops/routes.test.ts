@@ -1,14 +1,21 @@
+import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
 import { trusted } from "../../ops/admin/hosts.ts"
-import { Metrics } from "../../ops/admin/metrics.ts"
-import { Readiness } from "../../ops/admin/readiness.ts"
-import { answer, type Response } from "../../ops/admin/routes.ts"
+import { answer, type Response, type Rolled, type Sources } from "../../ops/admin/routes.ts"
+import * as Watch from "../../ops/admin/watch.ts"
 import { parse } from "./exposition.ts"
 import { usage } from "./usage.ts"
 
-const sources = { readiness: new Readiness(), metrics: new Metrics(), build: { version: "0.1.0" } }
-const ask = (target: string, method = "GET", host: string | undefined = "127.0.0.1:9001"): Response =>
-  answer({ method, target, host }, sources)
+const { sources } = Watch.make({ version: "0.1.0" })
+const ask = (
+  target: string,
+  method = "GET",
+  { host = "127.0.0.1:9001", owner = false, from = sources }: {
+    readonly host?: string
+    readonly owner?: boolean
+    readonly from?: Sources
+  } = {},
+): Response => Effect.runSync(answer({ method, target, host, owner }, from))
 
 describe("routes", () => {
   it("/livez is ok whatever the server does", () => {
@@ -25,10 +32,10 @@ describe("routes", () => {
       "not ok listening: nobody can connect",
       "ok suspension",
     ])
-    const readiness = new Readiness()
-    readiness.observe({ _tag: "Resumed" })
-    readiness.server = { state: "Serving", drainPhase: undefined, usage: usage() }
-    const now = (target: string) => answer({ method: "GET", target, host: undefined }, { ...sources, readiness })
+    const watch = Watch.make({ version: "0.1.0" })
+    watch.observe({ _tag: "Resumed" })
+    watch.started({ state: "Serving", drainPhase: undefined, usage: usage() })
+    const now = (target: string) => ask(target, "GET", { from: watch.sources })
     expect(now("/readyz")).toMatchObject({ status: 200, body: "ok\n" })
     expect(now("/readyz?verbose")).toMatchObject({ status: 200, body: expect.stringMatching(/^(ok \S+\n){6}$/) })
   })
@@ -56,9 +63,46 @@ describe("routes", () => {
   })
 
   it("what probes and scrapers ask for may have any name; everything else may not", () => {
-    for (const path of ["/livez", "/metrics"]) expect(ask(path, "GET", "evil.example").status).toBe(200)
-    expect(ask("/", "GET", "evil.example").status).toBe(421)
-    expect(answer({ method: "GET", target: "/", host: undefined }, sources).status).toBe(421)
+    for (const path of ["/livez", "/metrics"]) expect(ask(path, "GET", { host: "evil.example" }).status).toBe(200)
+    expect(ask("/", "GET", { host: "evil.example" }).status).toBe(421)
+    expect(ask("/", "GET", { host: "" }).status).toBe(421)
+  })
+})
+
+describe("/roll", () => {
+  let rolls = 0
+  const rolling = (rolled: Rolled): Sources => ({ ...sources, roll: Effect.sync(() => (rolls++, rolled)) })
+  const from = rolling({ status: 200, text: "done" })
+  const owner = true
+
+  it("is nowhere where there are no workers", () => {
+    expect(ask("/roll", "POST", { owner })).toMatchObject({ status: 404 })
+    expect(ask("/roll", "POST", { owner }).body).not.toContain("/roll")
+    expect(ask("/", "GET", { from }).body).toContain("/roll")
+  })
+
+  it.each<Rolled>([
+    { status: 200, text: "done: 2 workers" },
+    { status: 409, text: "refused: one is under way" },
+    { status: 500, text: "failed: worker 1" },
+  ])("says how it went: $status", (rolled) => {
+    expect(ask("/roll", "POST", { owner, from: rolling(rolled) })).toMatchObject({
+      status: rolled.status,
+      body: `${rolled.text}\n`,
+    })
+  })
+
+  it("is not done by who is not the owner, by another name, or by another method", () => {
+    rolls = 0
+    const refused = ask("/roll", "POST", { from })
+    expect(refused).toMatchObject({ status: 403, body: expect.stringContaining("--admin unix:") })
+    expect(ask("/roll", "POST", { from, owner, host: "evil.example" }).status).toBe(421)
+    for (const method of ["GET", "HEAD", "PUT", "OPTIONS", "post"]) {
+      expect(ask("/roll", method, { from, owner }), method).toMatchObject({ status: 405, allow: "POST" })
+    }
+    expect(rolls).toBe(0)
+    ask("/roll", "POST", { from, owner })
+    expect(rolls).toBe(1)
   })
 })
 
