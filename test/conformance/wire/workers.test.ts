@@ -8,6 +8,7 @@ import { join } from "node:path"
 import process from "node:process"
 import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { Regulars } from "../../../scripts/recover/Regulars.ts"
 import { Child, killAll, type Runtime, runtimes } from "./child.ts"
 import { type Client, connect, disconnectAll } from "./client.ts"
 import { Talkers } from "./Talkers.ts"
@@ -186,6 +187,47 @@ describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { t
     expect(await pidOf(clients.get(left)!)).toBe(left)
     expect([...(await meet(port, 2)).keys()].toSorted()).toEqual([left, Number(pid)].toSorted())
     disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("kill -9 of one while 50 clients talk: the other loses none, and serves all until there is a new one", {
+    timeout: 120_000,
+  }, async () => {
+    const barrier = temporary(`barrier-${runtime}`)
+    const module = temporary(`behind-${runtime}.ts`)
+    writeFileSync(
+      module,
+      `import { existsSync } from "node:fs"
+      import { setTimeout as delay } from "node:timers/promises"
+      while (existsSync("${barrier}")) await delay(20)
+      export { default } from "${join(process.cwd(), service)}"`,
+    )
+    const { child, port } = await serve(runtime, `${module} --port 0 --workers 2`)
+    const regulars = new Regulars(port, 50, { pause: 20 })
+    try {
+      await regulars.allServed()
+      const [left, killed] = records(child, "worker ready").map(({ pid }) => Number(pid)) as [number, number]
+      const doomed = regulars.servedBy(killed)
+      writeFileSync(barrier, "")
+      process.kill(killed, "SIGKILL")
+      await regulars.until(() => regulars.losses.length >= doomed)
+      await regulars.until(() => regulars.servedBy(left) === 50)
+      const { length } = regulars.answers
+      await regulars.until(() => regulars.answers.length >= length + 500)
+      expect(records(child, "worker ready").length).toBe(2)
+      rmSync(barrier)
+      const { pid } = await logged(child, "worker ready", 3)
+      const met = await meet(port, 2)
+      expect([...met.keys()].toSorted()).toEqual([left, Number(pid)].toSorted())
+      for (const client of met.values()) client.finish()
+      await regulars.until(() => regulars.answers.length >= length + 1_000)
+      regulars.verify(doomed)
+      expect(regulars.losses.every((loss) => loss.pid === killed)).toBe(true)
+      expect([regulars.servedBy(left), regulars.servedBy(killed)]).toEqual([50, 0])
+    } finally {
+      regulars.stop()
+    }
     child.signal("SIGTERM")
     expect((await child.ended).code).toBe(0)
   })
