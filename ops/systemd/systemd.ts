@@ -18,14 +18,22 @@ import { sender } from "./program.ts"
 export interface Systemd {
   /** Has to see the events of the server. */
   readonly observe: Observer
-  /** The server has started: it is ready. */
-  started(server: Status): void
+  /** It is ready, and how it is. */
+  started(status: () => Status): void
+  /** It ends. */
+  stopping(): void
   /** Runs what reads the configuration anew; systemd is told when that begins, and when it is over, however it went. */
   reload<A, E, R>(reload: Effect.Effect<A, E, R>): Effect.Effect<A, E, R>
 }
 
+/** How it is, in words, and whether it has begun to end. */
+export interface Status {
+  readonly text: string
+  readonly draining: boolean
+}
+
 /** What of a server is told. */
-export type Status = Pick<Server, "state" | "drainPhase"> & { readonly connections: { readonly size: number } }
+export type Told = Pick<Server, "state" | "drainPhase"> & { readonly connections: { readonly size: number } }
 
 /** How often to look, in milliseconds. */
 export interface Intervals {
@@ -48,17 +56,17 @@ export const make = (socket: string, failed: (why: string) => void): Effect.Effe
 export const telling = (
   send: Send,
   failed: (why: string) => void,
-  { status = 10_000, watchdog }: Intervals = {},
+  { status: statusMillis = 10_000, watchdog }: Intervals = {},
 ): Effect.Effect<Systemd, never, Scope> =>
   Effect.gen(function* () {
     const notifier = new Notifier(send, failed)
     const timers: Array<ReturnType<typeof setInterval>> = []
     yield* Effect.addFinalizer(() => Effect.sync(() => timers.forEach((timer) => clearInterval(timer))))
     const every = (millis: number, task: () => void): void => void timers.push(setInterval(task, millis).unref())
-    let server: Status | undefined
+    let status = (): Status => ({ text: "", draining: false })
     let told = ""
     const current = (): Record<string, string> => {
-      const STATUS = server === undefined ? "" : statusOf(server)
+      const STATUS = status().text
       const known = STATUS === told
       told = STATUS
       return known ? {} : { STATUS }
@@ -68,22 +76,23 @@ export const telling = (
       if (Object.keys(variables).length > 0) notifier.say(variables)
     }
     const extended = (): Record<string, string> =>
-      server?.state === "Draining" ? { EXTEND_TIMEOUT_USEC: String(extension * 1_000) } : {}
+      status().draining ? { EXTEND_TIMEOUT_USEC: String(extension * 1_000) } : {}
+    const stopping = (): void => notifier.say({ ...current(), ...extended() }, "STOPPING")
     return {
+      stopping,
       observe: (event) => {
         switch (event._tag) {
           case "Draining":
-            if (event.phase !== "announced") return look()
-            return notifier.say({ ...current(), ...extended() }, "STOPPING")
+            return event.phase === "announced" ? stopping() : look()
           case "Suspended":
           case "Resumed":
             return look()
         }
       },
       started: (started) => {
-        server = started
+        status = started
         notifier.say(current(), "READY")
-        every(status, look)
+        every(statusMillis, look)
         if (watchdog !== undefined) every(watchdog, () => notifier.say({ WATCHDOG: "1" }))
       },
       reload: (reload) =>
@@ -94,7 +103,10 @@ export const telling = (
     }
   })
 
-const statusOf = ({ state, drainPhase, connections: { size } }: Status): string => {
+/** How a server is. */
+export const statusOf = (server: Told): Status => ({ text: textOf(server), draining: server.state === "Draining" })
+
+const textOf = ({ state, drainPhase, connections: { size } }: Told): string => {
   const connections = `${size} connection${size === 1 ? "" : "s"}`
   switch (state) {
     case "Serving":

@@ -115,6 +115,8 @@ export interface Supervisor {
   /** They were told to end. */
   readonly ending: boolean
   readonly counts: Counts
+  /** Waits until all of them have been ready once. */
+  readonly started: Effect.Effect<void>
   /** Keeps them running until it is interrupted or cannot. */
   readonly run: Effect.Effect<never, GaveUp | Misconfigured>
   /** Replaces all of them by new ones. */
@@ -362,6 +364,7 @@ export const make = Effect.fnUntraced(function* (
     get counts() {
       return { restarts, rolls: { ...rolls } }
     },
+    started: Effect.forEach(slots, ({ up }) => Deferred.await(up), { discard: true }),
     run: Effect.andThen(Effect.forkIn(startAll, tending), Deferred.await(failure)),
     roll,
     drain: Effect.gen(function* () {

@@ -11,6 +11,8 @@ import { SettingsError } from "../../core/Settings.ts"
 import { type ListenError, Sockets } from "../../core/Sockets.ts"
 import * as Container from "../container.ts"
 import * as Signals from "../signals.ts"
+import type { Status } from "../systemd/systemd.ts"
+import * as Unit from "../systemd/unit.ts"
 import * as Child from "./Child.ts"
 import type { Command } from "./Command.ts"
 import { Ledger } from "./Ledger.ts"
@@ -39,6 +41,8 @@ export const serve = (
     const run = Effect.runForkWith(yield* Effect.context<never>())
     yield* sharable(settings, address, count)
     yield* isFree(address)
+    // Taken out of the environment before there are workers: each of them would say that the unit ends.
+    const unit = yield* Unit.tell(run)
     const ledger = new Ledger()
     const supervisor = yield* Supervisor.make(
       (number, port) => Child.start(command({ number, count, port }), ledger),
@@ -56,13 +60,23 @@ export const serve = (
     })
     const admin = where === undefined ? undefined : yield* listen(where, supervisor, ledger)
     yield* Container.warn(admin === undefined ? [address] : [address, admin.address])
+    if (unit !== undefined) {
+      const told = (): Status => ({ text: statusOf(supervisor), draining: supervisor.ending })
+      yield* Effect.forkScoped(Effect.map(supervisor.started, () => unit.startedAs(told)))
+    }
     return yield* Effect.raceFirst(supervisor.run, signal).pipe(
+      Effect.andThen(Effect.sync(() => unit?.stopping())),
       Effect.andThen(supervisor.drain),
       Effect.map((clean) => clean ? 0 : 1),
       Effect.catchTag("GaveUp", (error) => Effect.andThen(supervisor.drain, Effect.fail(error))),
       Effect.catchTag("Misconfigured", () => Effect.succeed(2)),
     )
   }))
+
+const statusOf = ({ count, ending, members }: Supervisor.Supervisor): string => {
+  const ready = members.filter(({ ready, draining }) => ready !== undefined && !draining).length
+  return ending ? `draining, ${members.length} workers left` : `${ready} of ${count} workers ready`
+}
 
 /** Loaded only by whoever asks for it. */
 const listen = Effect.fnUntraced(function* (where: Address, supervisor: Supervisor.Supervisor, ledger: Ledger) {

@@ -8,7 +8,7 @@ import type { Event } from "../../core/Event.ts"
 import * as Environment from "../../ops/environment.ts"
 import { addressOf, choose, type Kernel, passed } from "../../ops/systemd/inherited.ts"
 import { type Message, Notifier } from "../../ops/systemd/notifier.ts"
-import { type Intervals, type Status, type Systemd, telling, watchdogOf } from "../../ops/systemd/systemd.ts"
+import { type Intervals, statusOf, type Systemd, telling, type Told, watchdogOf } from "../../ops/systemd/systemd.ts"
 
 /** Where messages go: each waits until the test lets it through. */
 class Wire {
@@ -88,7 +88,7 @@ describe("messages", () => {
 })
 
 describe("a server", () => {
-  const serving = (size: number): Status => ({ state: "Serving", drainPhase: undefined, connections: { size } })
+  const serving = (size: number): Told => ({ state: "Serving", drainPhase: undefined, connections: { size } })
 
   const told = async (intervals: Intervals, use: (systemd: Systemd, wire: Wire) => Promise<void>): Promise<void> => {
     const [wire, scope] = [new Wire(), Scope.makeUnsafe()]
@@ -101,8 +101,8 @@ describe("a server", () => {
 
   it("is ready with its connections, and stopping with time for the drain", () =>
     told({}, async (systemd, wire) => {
-      const server = { ...serving(1) as { -readonly [key in keyof Status]: Status[key] } } // it drains below
-      systemd.started(server)
+      const server = { ...serving(1) as { -readonly [key in keyof Told]: Told[key] } } // it drains below
+      systemd.started(() => statusOf(server))
       Object.assign(server, { state: "Draining", drainPhase: "announced", connections: { size: 2 } })
       systemd.observe({ _tag: "Draining", phase: "announced", connections: 2 })
       server.drainPhase = "ending"
@@ -115,7 +115,7 @@ describe("a server", () => {
 
   it("that nobody asked about says nothing of what happens to connections", () =>
     told({}, async (systemd, wire) => {
-      systemd.started(serving(0))
+      systemd.started(() => statusOf(serving(0)))
       await wire.all()
       const events: ReadonlyArray<Event> = [
         { _tag: "Opened", connection: 1, remoteAddress: undefined, localAddress: undefined },
@@ -129,7 +129,7 @@ describe("a server", () => {
   it("is looked at from time to time, and said anew only when it has changed", () =>
     told({ status: 5 }, async (systemd, wire) => {
       const server = { ...serving(0), connections: { size: 0 } }
-      systemd.started(server)
+      systemd.started(() => statusOf(server))
       await wire.next()
       await new Promise((resolve) => setTimeout(resolve, 50))
       expect(wire.sent).toEqual(["READY STATUS=0 connections"])
@@ -139,7 +139,7 @@ describe("a server", () => {
 
   it("is alive as often as is asked for", () =>
     told({ watchdog: 5 }, async (systemd, wire) => {
-      systemd.started(serving(0))
+      systemd.started(() => statusOf(serving(0)))
       for (let beats = 1; beats <= 3; beats++) {
         await wire.next()
         await expect.poll(() => wire.sent.filter((message) => message === "WATCHDOG=1").length).toBe(beats)
@@ -148,7 +148,7 @@ describe("a server", () => {
 
   it("reloads, and is ready again however that went", () =>
     told({}, async (systemd, wire) => {
-      systemd.started(serving(0))
+      systemd.started(() => statusOf(serving(0)))
       let during: ReadonlyArray<string> = []
       const failing = Effect.flatMap(Effect.promise(() => wire.all()), (sent) => {
         during = [...sent]

@@ -8,6 +8,6 @@ import * as Environment from "../../../ops/environment.ts"
 import { make } from "../../../ops/systemd/systemd.ts"
 
 const systemd = await Effect.runPromise(Effect.scoped(make(Environment.take("NOTIFY_SOCKET")!, console.error)))
-systemd.started({ state: "Serving", drainPhase: undefined, connections: new Map() })
+systemd.started(() => ({ text: "0 connections", draining: false }))
 await Effect.runPromise(systemd.reload(Effect.sleep(500)))
 process.stdin.on("end", () => process.exit(0)).resume()
