@@ -55,6 +55,8 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const run = Effect.runForkWith(yield* Effect.context<never>())
+      // While it starts it may wait for what is nothing to the runtime: Node would end by itself then, with 13.
+      const staying = setInterval(() => {}, 2 ** 30)
       let abort = (): void => {}
       // Before anything else: whoever reads that it listens may send a signal at once.
       const end = (code: number): void => {
@@ -82,6 +84,7 @@ export const serve = <E>(options: Options<E>): Effect.Effect<number, ListenError
         Effect.andThen(Fiber.interrupt(starting), Scope.close(scope, Exit.asVoid(exit))),
       )
       const released = yield* Effect.timeoutOption(Effect.interruptible(Fiber.await(releasing)), releaseMillis)
+      clearInterval(staying)
       const code = yield* exit
       if (Option.isSome(released)) return code
       yield* Effect.logError(`not everything was released in ${releaseMillis / 1_000} s; ending without`)
