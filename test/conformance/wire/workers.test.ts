@@ -2,15 +2,15 @@
  * Several processes on one port, on every runtime: who answers, how they end together, what becomes of one that dies, and
  * how they are replaced while clients talk. The supervisor's rules by themselves are test/ops/workers.test.ts.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
-import { setTimeout as delay } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { Regulars } from "../../../scripts/recover/Regulars.ts"
-import { Child, killAll, type Runtime, runtimes } from "./child.ts"
-import { type Client, connect, disconnectAll } from "./client.ts"
+import { type Child, killAll, type Runtime, runtimes } from "./child.ts"
+import { connect, disconnectAll } from "./client.ts"
+import { anyport as run, drainBegan, gone, logged, meet, permissions, pidOf, records, serving } from "./instance.ts"
 import { Talkers } from "./Talkers.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "anyport-workers-"))
@@ -27,79 +27,12 @@ afterAll(async () => {
 
 const service = "test/conformance/wire/pid.ts"
 
-const permissions = [
-  "--allow-net=127.0.0.1",
-  `--allow-read=.,${directory}`,
-  "--allow-env",
-  "--allow-run=deno,cat",
-]
-
-const anyport = (runtime: Runtime, args: string, granted = permissions): Child => {
-  const command = runtime === "deno" ? ["deno", "run", "--no-prompt", "--quiet", ...granted] : [runtime]
-  return new Child([...command, "cli/main.ts", ...args.split(" ")])
-}
-
-const record = (line: string): Record<string, unknown> => {
-  try {
-    return JSON.parse(line)
-  } catch {
-    return {}
-  }
-}
-
-const records = ({ stderr }: Child, message: string): ReadonlyArray<Record<string, unknown>> =>
-  stderr.split("\n").map(record).filter((found) => found["message"] === message)
-
-/** The record of the log with this message, once it is there so often. */
-const logged = (child: Child, message: string, times = 1): Promise<Record<string, unknown>> =>
-  child.line("stderr", () => records(child, message)[times - 1])
+const anyport = (runtime: Runtime, args: string, granted = permissions(directory)): Child => run(runtime, args, granted)
 
 /** An instance that serves. */
-interface Instance {
-  readonly child: Child
-  readonly port: number
-}
-
-const serve = async (runtime: Runtime, args: string): Promise<Instance> => {
+const serve = async (runtime: Runtime, args: string): Promise<{ readonly child: Child; readonly port: number }> => {
   const child = anyport(runtime, `serve ${args}`)
-  await logged(child, "workers ready")
-  const { address } = records(child, "worker ready")[0]!
-  return { child, port: Number(/^127\.0\.0\.1:(\d+)$/.exec(String(address))?.[1]) }
-}
-
-const pidOf = async (client: Client): Promise<number> => Number((await client.ask("who")).split(":")[0])
-
-/** Clients until so many processes have answered, by process. */
-const meet = async (port: number, count: number): Promise<ReadonlyMap<number, Client>> => {
-  const clients = new Map<number, Client>()
-  while (clients.size < count) {
-    const client = await connect(port)
-    const pid = await pidOf(client)
-    if (clients.has(pid)) client.finish()
-    else clients.set(pid, client)
-  }
-  return clients
-}
-
-/** Who has ended may still have an entry, until whoever inherited it looks. */
-const isAlive = (pid: number): boolean => {
-  try {
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
-  } catch {
-    return false
-  }
-}
-
-const gone = async (pids: Iterable<number>): Promise<void> => {
-  for (const pid of pids) while (isAlive(pid)) await delay(20)
-}
-
-/** When the first worker after the `after`th began to drain, in milliseconds since 1970. */
-const drainBegan = (child: Child, after: number): number => {
-  const announced = records(child, "draining").filter(({ phase }) => phase === "announced")[after]
-  const began = Date.parse(String(announced?.["time"]))
-  expect(began).toBeGreaterThan(0)
-  return began
+  return { child, port: await serving(child) }
 }
 
 // SO_REUSEPORT is Linux's here.
