@@ -33,8 +33,8 @@ export class Inquiry {
     const begins = this.#open === undefined
     const { since, answered } = this.#open ??= { since: now, answered: Deferred.makeUnsafe() }
     if (begins) this.#send()
-    const left = since + patience - now
-    return left <= 0 ? Effect.void : Effect.asVoid(Effect.timeoutOption(Deferred.await(answered), left))
+    const left = Math.max(0, since + patience - now)
+    return Effect.asVoid(Effect.timeoutOption(Deferred.await(answered), left))
   })
 
   /** The worker has answered, or given its account unasked. */

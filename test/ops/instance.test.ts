@@ -121,6 +121,14 @@ describe("readiness", () => {
       expect((yield* metrics(all)).get("anyport_draining")).toBe(1)
     }))
 
+  it.effect("no more once they are told to end at once, although none of them drains", () =>
+    Effect.gen(function* () {
+      const all = yield* crew({ count: 1 }, well)
+      yield* Effect.forkChild(all.supervisor.abort(143))
+      yield* settle
+      expect(yield* readyz(all)).toEqual({ ready: false, wrong: ["drain: ending, 1 workers are left"] })
+    }))
+
   it.effect("a worker that ends while it is asked holds nobody up", () =>
     Effect.gen(function* () {
       const all = yield* crew({ count: 1 }, serve)

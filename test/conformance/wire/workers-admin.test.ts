@@ -362,6 +362,15 @@ describe.runIf(shared).each(runtimes)("%s", { timeout: 60_000 }, (runtime) => {
       expect(existsSync(path)).toBe(false)
     })
 
+    it("over an abstract Unix socket, which has no owner, is refused", { skip: runtime === "deno" }, async () => {
+      const name = `anyport-${process.pid}-${runtime}`
+      const child = owned(runtime, `@${name}`)
+      await serving(child)
+      expect((await post({ socketPath: `\0${name}` })).status).toBe(403)
+      child.signal("SIGTERM")
+      expect((await child.ended).code).toBe(0)
+    })
+
     it("that fails says why, and the old ones stay", async () => {
       const module = join(directory, `changed-${runtime}.ts`)
       writeFileSync(module, `export { default } from "${join(process.cwd(), service)}"\n`)
