@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import type { Account, Ledger } from "./Ledger.ts"
 
 /** Milliseconds that an answer is waited for: less than the second that probes wait by default. */
-export const patience = 750
+const patience = 750
 
 /** How one worker is asked. */
 export class Inquiry {
