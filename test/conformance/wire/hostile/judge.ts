@@ -8,6 +8,7 @@ import { cpuSeconds, memory } from "../../../../scripts/child.ts"
 import { type Figures, Steady } from "../../../peers/Steady.ts"
 import type { Runtime } from "../child.ts"
 import { disconnectAll } from "../client.ts"
+import { endsIn } from "../sockets.ts"
 import type { Report } from "./Options.ts"
 import type { Scenario } from "./Scenario.ts"
 import { Target } from "./Target.ts"
@@ -112,12 +113,15 @@ const returns = async (target: Target, before: Before): Promise<ReadonlyArray<st
   const deadline = performance.now() + recovery
   for (;;) {
     const { connections, fibers, timers, memory } = await target.collect()
+    const ports = [target.port(), target.port({ service: "session" })]
+    const unclosed = endsIn("CLOSE_WAIT").filter(({ local }) => ports.includes(local)).length
     const grown = (memory.heap - before.memory.heap) / (1 << 20)
     const more = [
       ...connections > before.connections ? [`${connections - before.connections} connections`] : [],
       ...fibers > before.fibers ? [`${fibers - before.fibers} fibers`] : [],
       ...timers > before.timers ? [`${timers - before.timers} timers`] : [],
       // V8 frees the memory of buffers some time after the collection that found them.
+      ...unclosed > 0 ? [`${unclosed} sockets in CLOSE_WAIT`] : [],
       ...grown > growth ? [`${grown.toFixed(0)} MiB`] : [],
       ...target.descriptors > before.descriptors + own
         ? [`${target.descriptors - before.descriptors} descriptors`]
