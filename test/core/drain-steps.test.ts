@@ -159,11 +159,11 @@ describe("what is to be done in the course of a drain", () => {
         })
         const visitor = polite(town.come())
         if (line !== "") visitor.send(line)
-        server.onDrain("forcing", "look", Effect.sync(() => void log.push(`${visitor.ended}`)))
+        server.onDrain("forcing", "look", Effect.sync(() => void log.push(`reset: ${visitor.sentAway}`)))
         const report = yield* drained(server, 2_500)
         log.push(...outcomes(report), `${report.forced} forced`)
       }
-      expect(log).toEqual(["0 forced", "undefined", "forcing look: done", "1 forced"])
+      expect(log).toEqual(["0 forced", "reset: false", "forcing look: done", "1 forced"])
     }))
 
   it.effect("may be registered during the drain, also by another", () =>

@@ -129,7 +129,7 @@ describe("the phases of a drain", () => {
       const { town, server } = yield* open({ ...at(slow(100)), drain: { timeout: "1 second" } })
       const busy = polite(town.come())
       const draining = yield* Effect.forkChild(server.drain)
-      for (let times = 0; times < 20; times++) {
+      for (let times = 0; times < 60; times++) {
         if (times === 10) busy.send("question\n")
         yield* live(20)
         polite(town.come())
@@ -307,42 +307,43 @@ describe("whoever goes on asking", () => {
       expect(yield* Fiber.join(draining)).toMatchObject({ drained: 1, forced: 0 })
     }))
 
-  it.effect("what comes behind the last call takes no memory: it stays with the client, and is discarded at the end", () =>
-    Effect.gen(function* () {
-      const chunk = "x".repeat(999) + "\n"
-      let answer = (): void => {}
-      const service = Service.respond(
-        lines,
-        (line) =>
-          line === "wait"
-            ? Effect.callback<string>((resume) => void (answer = () => resume(Exit.succeed(line))))
-            : Effect.succeed(line),
-        { concurrency: 2 },
-      )
-      const { town, server } = yield* open(at(service))
-      const visitor = polite(town.come())
-      visitor.send("wait\n")
-      const draining = yield* Effect.forkChild(server.drain)
-      let most = 0
-      for (let times = 0; times < 300; times++) {
-        yield* live(10)
-        visitor.send(chunk)
-      }
-      expect(visitor.paused).toBe(true)
-      const { framesReceived } = server.connections.get(1)!.counters
-      for (let times = 0; times < 300; times++) {
-        yield* live(10)
-        visitor.send(chunk)
-        most = Math.max(most, server.usage.memory)
-      }
-      expect(server.connections.get(1)!.counters.framesReceived).toBe(framesReceived)
-      // What is answered waits for the one in front of it: two requests at once, and one chunk that had come.
-      expect(most).toBeLessThanOrEqual(3 * chunk.length)
-      answer()
-      yield* live(200)
-      expect([visitor.paused, visitor.ended, server.usage.memory]).toEqual([false, "Finished", 0])
-      expect(yield* Fiber.join(draining)).toMatchObject({ drained: 1, forced: 0, unsent: 0 })
-    }))
+  it.effect.each([["read all the time", 16, 0], ["read now and then", 2, 50]] as const)(
+    "what comes behind the last call takes no memory: it stays with the client, and is discarded at the end (%s)",
+    ([_, concurrency, millis]) =>
+      Effect.gen(function* () {
+        const chunk = `${"x".repeat(49)}\n`.repeat(20)
+        let answer = (): void => {}
+        const wait = Effect.callback<string>((resume) => void (answer = () => resume(Exit.succeed("waited"))))
+        const service = Service.respond(
+          lines,
+          (line) =>
+            line === "wait" ? wait : millis === 0 ? Effect.succeed(line) : Effect.as(Effect.sleep(millis), line),
+          { concurrency, order: "completion" },
+        )
+        const { town, server } = yield* open({ ...at(service), drain: { timeout: "8 seconds" } })
+        const visitor = polite(town.come())
+        visitor.send("wait\n")
+        const draining = yield* Effect.forkChild(server.drain)
+        let most = 0
+        let called = 0
+        for (let millis = 0; millis < 7_000; millis += 20) {
+          yield* live(20)
+          visitor.send(chunk)
+          if (millis === 4_400) called = visitor.calls.length
+          if (millis > 1_500) most = Math.max(most, server.usage.memory)
+        }
+        expect([visitor.paused, visitor.sentAway]).toEqual([true, false])
+        // Since the last call, which was at half of the time at the latest, nothing was read any more.
+        expect(visitor.calls.slice(called)).toEqual([])
+        // What was being handled by then, and one that could not be left.
+        expect(most).toBeLessThanOrEqual(3 * chunk.length)
+        answer()
+        yield* live(300)
+        expect([visitor.paused, visitor.ended, server.usage.memory]).toEqual([false, "Finished", 0])
+        expect(visitor.received).toContain("waited\n")
+        expect(yield* Fiber.join(draining)).toMatchObject({ drained: 1, forced: 0, unsent: 0 })
+      }),
+  )
 
   it.effect("a peer that is not read because it does not read has its last call at half of drain.timeout", () =>
     Effect.gen(function* () {
@@ -626,6 +627,22 @@ describe("goodbye", () => {
       }),
   )
 
+  it.effect("is not said to who is ending already", () =>
+    Effect.gen(function* () {
+      const service = Service.respond(
+        lines,
+        (_, connection) => Effect.andThen(connection.close(), Effect.as(Effect.sleep("1 second"), "last words")),
+        { goodbye },
+      )
+      const { town, server } = yield* open(at(service))
+      const visitor = polite(town.come())
+      visitor.send("end\n")
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* live(1_200)
+      expect([visitor.received, visitor.ended]).toEqual(["last words\n", "Finished"])
+      expect(yield* Fiber.join(draining)).toMatchObject({ served: 1, drained: 0, forced: 0 })
+    }))
+
   it.effect("who has finished writing and waits for its answer gets that", () =>
     Effect.gen(function* () {
       const service = Service.respond(lines, (line) => Effect.as(Effect.sleep("3 seconds"), line), { goodbye })
@@ -655,6 +672,18 @@ describe("abort", () => {
       expect(visitors.map(({ ended }) => ended)).toEqual(visitors.map(() => "Aborted"))
       expect(yield* Fiber.join(draining)).toMatchObject({ served: 0, drained: 0, forced: 5, unsent: 0 })
       expect(town.entry().state).toBe("Closed")
+    }))
+
+  it.effect("56: in the middle of drain.delay it is not waited for", () =>
+    Effect.gen(function* () {
+      const { town, server } = yield* open({ ...at(never), drain: { delay: "10 seconds" } })
+      const visitor = town.come()
+      const draining = yield* Effect.forkChild(server.drain)
+      yield* live(5_000)
+      server.abort()
+      yield* live(50)
+      expect([visitor.ended, town.entry().state]).toEqual(["Aborted", "Closed"])
+      expect(yield* Fiber.join(draining)).toMatchObject({ served: 0, drained: 0, forced: 1 })
     }))
 
   it.effect("56: whoever slips in after it, before the listeners close, holds up nothing", () =>
