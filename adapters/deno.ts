@@ -277,6 +277,7 @@ class DenoListener implements Listener {
   readonly #server: Server
   readonly #loop: Promise<void>
   #state: "Accepting" | "Paused" | "Closed" = "Accepting"
+  #arrived = 0
   #proceed: (() => void) | undefined // of the loop, while it waits to go on
 
   constructor(server: Server, options: ListenOptions, accept: (transport: Transport) => void) {
@@ -287,7 +288,8 @@ class DenoListener implements Listener {
       if (this.#state === "Paused") this.#goOn("Accepting")
     })
     // The port is free once the pending `accept` has been rejected.
-    this.close = Effect.promise(() => {
+    this.close = Effect.promise(async () => {
+      if (this.#state === "Accepting") await this.#lull()
       if (this.#state !== "Closed") {
         this.#goOn("Closed")
         this.#server.close()
@@ -300,6 +302,19 @@ class DenoListener implements Listener {
     if (this.#state === "Accepting") this.#state = "Paused"
   }
 
+  /**
+   * Waits until nobody came in two turns of the loop, at most half a second: one is accepted a turn, and the system resets
+   * whoever is in the backlog of a socket that is closed.
+   */
+  async #lull(): Promise<void> {
+    const latest = performance.now() + longestLull
+    for (let quiet = 0; quiet < 2 && performance.now() < latest; quiet++) {
+      const before = this.#arrived
+      await new Promise((resolve) => setTimeout(resolve, 0))
+      if (this.#arrived > before) quiet = -1
+    }
+  }
+
   /** The one loop that accepts, until the listener is closed. */
   async #run(options: ListenOptions, accept: (transport: Transport) => void): Promise<void> {
     const unix = options.address._tag === "Unix" ? options.address : undefined
@@ -309,6 +324,7 @@ class DenoListener implements Listener {
       try {
         conn = await this.#server.accept()
         delay = firstRetry
+        this.#arrived++
       } catch (cause) {
         if (this.#isClosed()) return
         const code = codeOf(cause)
@@ -320,9 +336,15 @@ class DenoListener implements Listener {
         delay = Math.min(2 * delay, lastRetry)
         continue
       }
-      if (this.#state === "Paused") await this.#wait()
-      if (this.#isClosed()) conn.close()
-      else accept(new DenoTransport(conn, unix ?? addressOf(conn.localAddr), addressOf(conn.remoteAddr)))
+      if (this.#state === "Paused") {
+        await this.#wait()
+        if (this.#isClosed()) {
+          conn.close()
+          return
+        }
+      }
+      // Also whom the system had let in when the listener was closed.
+      accept(new DenoTransport(conn, unix ?? addressOf(conn.localAddr), addressOf(conn.remoteAddr)))
     }
   }
 
@@ -351,6 +373,7 @@ class DenoListener implements Listener {
 
 const firstRetry = 10
 const lastRetry = 500
+const longestLull = 500
 
 const listen = (options: ListenOptions, accept: (transport: Transport) => void) => {
   const { address } = options

@@ -223,12 +223,17 @@ const listen = (options: ListenOptions, accept: (transport: Transport) => void) 
     const bind = (accept: (transport: Transport) => void) => bindServer(options, options.address, accept)
     return adopt(accept, bind, (server) => boundAddress(server, options), unbind)
   }
+  let arrived = 0
+  const counted = (transport: Transport): void => {
+    arrived++
+    accept(transport)
+  }
   const bind = (address: Address.Address): Bind =>
-    takeOver(address, bindServer(options, address, accept), Effect.scoped(Effect.asVoid(connect({ address }))))
+    takeOver(address, bindServer(options, address, counted), Effect.scoped(Effect.asVoid(connect({ address }))))
   return Effect.acquireRelease(
     Effect.map(
       bind(options.address),
-      (server) => new UnbindingListener(server, boundAddress(server, options), bind, unbind),
+      (server) => new UnbindingListener(server, boundAddress(server, options), bind, unbind, () => arrived),
     ),
     (listener) => listener.close,
   )
