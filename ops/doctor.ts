@@ -53,7 +53,8 @@ export interface Subject {
 export const examine = ({ anyport, runtime }: Subject): Effect.Effect<Report, never, Sockets> =>
   Effect.gen(function* () {
     const sockets = runtime.supported ? [yield* ipv4, yield* ipv6, yield* reusePort] : []
-    const checks = [version(runtime), system(), ...sockets, descriptors(), backlog(), ...permissions()]
+    const limits = [descriptors(), backlog(), ...process.platform === "linux" ? [handOver()] : []]
+    const checks = [version(runtime), system(), ...sockets, ...limits, ...permissions()]
     return { anyport, ok: checks.every(({ state }) => state !== "fails"), checks }
   })
 
@@ -134,7 +135,9 @@ const ipv6 = attempt("IPv6 loopback", Address.format(local6), listen(local6), (e
 
 const reusePort = Effect.flatMap(Sockets, ({ capabilities }) => {
   const name = "reusePort"
-  const costs = "one process a port: more CPUs want more ports, and a balancer before them"
+  const costs = capabilities.runtime.startsWith("node ")
+    ? "one process accepts for all --workers (--share cluster), which takes more for each connection"
+    : "one process a port: more CPUs want more ports, and a balancer before them"
   if (!capabilities.reusePort) {
     const remedy = "Deno" in globalThis && process.platform === "linux"
       ? "run deno with --unstable-net"
@@ -192,7 +195,7 @@ const wantedBacklog = 511
 
 const backlog = (): Check => {
   const name = "backlog"
-  const somaxconn = readSomaxconn()
+  const somaxconn = readSetting("/proc/sys/net/core/somaxconn")
   if (somaxconn === undefined) {
     return {
       name,
@@ -221,10 +224,49 @@ const backlog = (): Check => {
   }
 }
 
-const readSomaxconn = (): number | undefined => {
+/**
+ * Whether Linux hands those who wait in the backlog of a worker that closes to another one, by the file with its setting.
+ */
+export const handOver = (file = "/proc/sys/net/ipv4/tcp_migrate_req"): Check => {
+  const name = "hand-over"
+  const costs = "of those who connect while --workers are replaced, the system may reset a few"
+  const migrate = readSetting(file)
+  if (migrate === 1) {
+    return { name, state: "ok", found: "who waits for a worker that closes goes to another one (tcp_migrate_req 1)" }
+  }
+  if (migrate === 0) {
+    return {
+      name,
+      state: "lacks",
+      found: "who waits for a worker that closes is reset (tcp_migrate_req 0)",
+      costs,
+      remedy: "sysctl -w net.ipv4.tcp_migrate_req=1, or on Node --share cluster",
+    }
+  }
+  if (!Permissions.everythingGranted()) {
+    return {
+      name,
+      state: "unknown",
+      found: Descriptors.unreadable(),
+      costs,
+      remedy: "see for yourself that `sysctl net.ipv4.tcp_migrate_req` is 1",
+    }
+  }
+  return {
+    name,
+    state: "lacks",
+    found:
+      "who waits for a worker that closes is reset: net.ipv4.tcp_migrate_req is not there, which Linux has since 5.14",
+    costs,
+    remedy: "a newer kernel, or on Node --share cluster",
+  }
+}
+
+/** A number of the system's; undefined where it cannot be read. */
+const readSetting = (file: string): number | undefined => {
   if (!Permissions.everythingGranted()) return undefined
   try {
-    const count = Number.parseInt(readFileSync("/proc/sys/net/core/somaxconn", "latin1"), 10)
+    const count = Number.parseInt(readFileSync(file, "latin1"), 10)
     return Number.isNaN(count) ? undefined : count
   } catch {
     return undefined

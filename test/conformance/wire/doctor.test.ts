@@ -1,10 +1,13 @@
 /** `anyport doctor`: what it finds on each runtime, and that it says what is lacking, what that costs and what mends it. */
 import * as Effect from "effect/Effect"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import process from "node:process"
 import { afterAll, describe, expect, it } from "vitest"
 import type * as Address from "../../../core/Address.ts"
 import { ListenError, type ListenProblem, Sockets } from "../../../core/Sockets.ts"
-import { examine, format, type Report, type Subject } from "../../../ops/doctor.ts"
+import { examine, format, handOver, type Report, type Subject } from "../../../ops/doctor.ts"
 import { Child, type End, killAll, type Runtime, runtimes } from "./child.ts"
 
 afterAll(killAll)
@@ -40,8 +43,10 @@ describe.each(runtimes)("on %s", (runtime) => {
     const { code, stdout } = await doctor(runtime, ["--json"])
     const report: Report = JSON.parse(stdout)
     expect({ code, ok: report.ok }).toEqual({ code: 0, ok: true })
-    expect(report.checks.slice(0, 7).map(({ name }) => name)).toEqual(
-      ["runtime", "system", "IPv4 loopback", "IPv6 loopback", "reusePort", "descriptors", "backlog"],
+    expect(report.checks.slice(0, process.platform === "linux" ? 8 : 7).map(({ name }) => name)).toEqual(
+      ["runtime", "system", "IPv4 loopback", "IPv6 loopback", "reusePort", "descriptors", "backlog"].concat(
+        process.platform === "linux" ? ["hand-over"] : [],
+      ),
     )
     expect(check(report, "system")?.found).toContain(`${process.platform} ${process.arch} `)
     for (const { state, costs } of report.checks) if (state !== "ok") expect(costs).not.toBe(undefined)
@@ -72,6 +77,27 @@ describe.each(runtimes)("on %s", (runtime) => {
   })
 })
 
+describe.runIf(process.platform === "linux")("what becomes of who waits for a worker that closes", () => {
+  // The system's own setting belongs to the machine: what it would say of another one is tried with a file in its place.
+  const settings: ReadonlyArray<readonly [string, string | undefined, Partial<Report["checks"][number]>]> = [
+    ["1", "1\n", { state: "ok" }],
+    ["0", "0\n", { state: "lacks", remedy: expect.stringContaining("sysctl -w net.ipv4.tcp_migrate_req=1") }],
+    ["not there, as before Linux 5.14", undefined, { state: "lacks", found: expect.stringContaining("5.14") }],
+  ]
+  it.each(settings)("tcp_migrate_req is %s", (_, content, expected) => {
+    const file = join(mkdtempSync(join(tmpdir(), "anyport-doctor-")), "tcp_migrate_req")
+    if (content !== undefined) writeFileSync(file, content)
+    expect(handOver(file)).toMatchObject({ name: "hand-over", ...expected })
+    rmSync(dirname(file), { recursive: true })
+  })
+
+  it.each(["node", "bun"] as const)("%s reads the system's", async (runtime) => {
+    const report: Report = JSON.parse((await doctor(runtime, ["--json"])).stdout)
+    const state = { "1": "ok", "0": "lacks" }[readFileSync("/proc/sys/net/ipv4/tcp_migrate_req", "latin1").trim()]
+    expect(check(report, "hand-over")?.state).toBe(state)
+  })
+})
+
 describe("on deno", () => {
   it("with no permission it says what it cannot see and which flag would show it, and 1", async () => {
     const { code, stdout } = await doctor("deno", ["--json"], [])
@@ -86,6 +112,7 @@ describe("on deno", () => {
       "reusePort": "lacks: run deno with --unstable-net",
       "descriptors": expect.stringMatching(/^unknown: .*ulimit -n/),
       "backlog": expect.stringMatching(/^unknown: .*somaxconn/),
+      ...process.platform === "linux" ? { "hand-over": expect.stringMatching(/^unknown: .*tcp_migrate_req/) } : {},
       "permission net": "lacks: ",
       "permission read": "lacks: ",
       "permission write": "lacks: ",
@@ -157,6 +184,7 @@ describe("sockets that cannot", () => {
     const report = await failing(() => undefined, false)
     expect(report.ok).toBe(true)
     expect(check(report, "reusePort")).toMatchObject({ state: "lacks", costs: expect.stringContaining("one process") })
+    expect(check(report, "reusePort")?.costs).toContain("cluster")
   })
 
   it("the table says what a lack costs and what mends it, below what was found", () => {
