@@ -14,6 +14,7 @@ import type { Preset, Tunables } from "../core/Options.ts"
 import type { Service } from "../core/Service.ts"
 import type { SettingsError } from "../core/Settings.ts"
 import type { Part } from "../ops/workers/Part.ts"
+import { choose, shares } from "../ops/workers/Share.ts"
 import * as Duration from "./duration.ts"
 import { UsageError } from "./UsageError.ts"
 import { version } from "./version.ts"
@@ -107,6 +108,13 @@ export const listening = {
     ),
     Flag.optional,
   ),
+  share: Flag.Literals("share", shares).pipe(
+    Flag.withDescription(
+      "How workers share the address: reuseport, or Node's cluster, where the supervisor accepts for all; Unix sockets, " +
+        "and no reset when workers are replaced (default auto: reuseport where there is one)",
+    ),
+    Flag.optional,
+  ),
   // How a supervisor starts its workers. Nobody types it.
   worker: Flag.String("worker").pipe(Flag.withHidden, Flag.optional),
 }
@@ -145,11 +153,20 @@ export const serveWith = Effect.fnUntraced(function* <E>(
   const settings = settingsOf(input)
   const admin = Option.getOrUndefined(Option.map(input.admin, (text) => ({ address: parse(text)!, version }))) // a flag's
   const worker = yield* workerOf(input)
+  if (Option.isSome(input.share) && Option.isNone(input.workers)) {
+    return yield* fail("--share says how workers share the address; give --workers too")
+  }
   const [{ layer }, Logs] = yield* Effect.promise(() =>
     Promise.all([import("../adapters/auto.ts"), import("../ops/logs.ts")])
   )
   const program = Option.isSome(input.workers) && worker === undefined
-    ? supervise(where, settings, input.workers.value, admin?.address)
+    ? supervise(
+      where,
+      settings,
+      input.workers.value,
+      Option.getOrElse(input.share, () => "auto" as const),
+      admin?.address,
+    )
     : Effect.gen(function* () {
       const { serve } = yield* Effect.promise(() => import("../ops/serve.ts"))
       return yield* serve({
@@ -168,29 +185,25 @@ const supervise = Effect.fnUntraced(function* (
   { address, descriptor }: Place,
   settings: Tunables,
   workers: string,
+  asked: (typeof shares)[number],
   admin?: Address,
 ) {
   if (descriptor !== undefined) {
     return yield* fail("--workers opens the port itself; leave it out, or serve without systemd's socket")
   }
-  if (address._tag === "Unix") {
-    return yield* fail("--workers shares a port, which a Unix socket has not; give --port, or leave --workers out")
-  }
   const [{ serve }, { command }, { Sockets }] = yield* Effect.promise(() =>
     Promise.all([import("../ops/workers/serve.ts"), import("../ops/workers/Command.ts"), import("../core/Sockets.ts")])
   )
-  const { capabilities } = yield* Sockets
+  const { capabilities: { runtime, reusePort } } = yield* Sockets
+  const { platform } = process
+  // Deno has it by a flag that workers are given.
+  const place = { runtime, platform, reusePort: reusePort || "Deno" in globalThis && platform === "linux" }
+  const share = choose(asked, address, place)
+  if (typeof share === "object") return yield* fail(share.problem)
   const start = command()
   if ("problem" in start) return yield* fail(start.problem)
-  // Deno has it by a flag that workers are given.
-  if (!capabilities.reusePort && !("Deno" in globalThis && process.platform === "linux")) {
-    return yield* fail(
-      `--workers wants SO_REUSEPORT, which ${capabilities.runtime} has not on ${process.platform}; leave it out, or run ` +
-        "servers on several ports behind a balancer",
-    )
-  }
   const count = workers === "auto" ? availableParallelism() : Number(workers)
-  return yield* serve({ address, settings, count, command: start, ...admin === undefined ? {} : { admin } })
+  return yield* serve({ address, settings, count, share, command: start, ...admin === undefined ? {} : { admin } })
 })
 
 /** What the flags say, and nothing of what they leave to the preset. */
@@ -233,6 +246,7 @@ interface Listening extends Where {
   readonly drainTimeout: Option.Option<number>
   readonly admin: Option.Option<string>
   readonly workers: Option.Option<string>
+  readonly share: Option.Option<(typeof shares)[number]>
   readonly worker: Option.Option<string>
 }
 

@@ -109,7 +109,7 @@ const start = Effect.fnUntraced(function* <E>(
       listeners: [{
         address: at(address, worker),
         service: yield* service,
-        reusePort: worker !== undefined,
+        reusePort: worker?.share === "reuseport",
         ...(descriptor === undefined ? {} : { descriptor }),
       }],
       observers: [observer, ...[watch, systemd].flatMap((watching) => watching?.observe ?? [])],

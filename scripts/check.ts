@@ -14,12 +14,14 @@ import * as Generated from "./generated.ts"
 import * as Presets from "./presets.ts"
 import { cases } from "./prove/cases/index.ts"
 import * as Proof from "./prove/results.ts"
+import * as Rolling from "./rolling/results.ts"
 import { entries } from "./rules/entries.ts"
 import { imports } from "./rules/imports.ts"
 import { permissions } from "./rules/permissions.ts"
 import { places } from "./rules/places.ts"
 import { ambient, barrel } from "./rules/shipped.ts"
 import * as Source from "./rules/Source.ts"
+import * as Share from "./share.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
 const sources = Source.all(root)
@@ -70,6 +72,8 @@ const figures: Part = () => {
   return [
     ...shown({ path: "README.md", name: "matrix" }, Proof.matrix(Proof.read()), "npm run prove"),
     ...shown(guarantees, renderGuarantees(), "npm run memory -- --record"),
+    ...shown(Rolling.block, Rolling.markdown(), "npm run rolling -- --record"),
+    ...shown(Share.block, Share.markdown(), "npm run share -- --record"),
     ...Presets.tables.flatMap(({ block, markdown }) => shown(block, markdown(), "npm run presets", "core/")),
     ...unproven.map((name) => `${Proof.path}: the case ${name} is missing: run "npm run prove"`),
   ]

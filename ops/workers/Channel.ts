@@ -9,6 +9,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Scope } from "effect/Scope"
+import cluster from "node:cluster"
 import process from "node:process"
 import * as Signals from "../signals.ts"
 import type { Account } from "./Ledger.ts"
@@ -69,6 +70,8 @@ const send = (report: Report): void => void process.send?.(report, undefined, un
  */
 export const listen = (abort: (code: number) => void): Effect.Effect<Effect.Effect<void>> =>
   Effect.sync(() => {
+    // Else Node ends it in place as soon as its supervisor is gone.
+    if (cluster.worker) cluster.worker.exitedAfterDisconnect = true
     const asked = Deferred.makeUnsafe<void>()
     const ask = (): boolean => Deferred.doneUnsafe(asked, Exit.void)
     const receive = (signal: Signals.Signal) => (): void => {

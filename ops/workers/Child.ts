@@ -13,11 +13,12 @@ import { Inquiry } from "./Inquiry.ts"
 import type { Ledger } from "./Ledger.ts"
 import type { End, Ready, Worker } from "./Supervisor.ts"
 
-/**
- * Starts a worker by a command. It writes where this process writes, and has this process's environment. Its accounts are
- * added to the ledger.
- */
-export const start = (command: ReadonlyArray<string>, ledger: Ledger): Effect.Effect<Worker> =>
+/** Starts a process by a command. It writes where this process writes, and has this process's environment. */
+export const run = ([name, ...args]: ReadonlyArray<string>): ChildProcess =>
+  spawn(name!, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] }) // a command has a name
+
+/** A worker in a process that `launch` starts. Its accounts are added to the ledger. */
+export const start = (launch: () => ChildProcess, ledger: Ledger): Effect.Effect<Worker> =>
   Effect.sync(() => {
     const ready = Deferred.makeUnsafe<Ready>()
     const ended = Deferred.makeUnsafe<End>()
@@ -30,7 +31,7 @@ export const start = (command: ReadonlyArray<string>, ledger: Ledger): Effect.Ef
     }
     let child: ChildProcess | undefined
     try {
-      child = spawn(command[0]!, command.slice(1), { stdio: ["ignore", "inherit", "inherit", "ipc"] })
+      child = launch()
     } catch (error) {
       failed(error) // Bun and Deno throw what Node emits
     }

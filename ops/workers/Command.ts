@@ -13,7 +13,14 @@ export type Command = ((part: Part.Part) => ReadonlyArray<string>) | { readonly 
 /** The command that starts workers of this process. */
 export const command = (): Command => {
   const program = ofDeno() ?? ofOthers()
-  return "problem" in program ? program : (part) => [...program, ...withPart(process.argv.slice(2), part)]
+  return "problem" in program ? program : (part) => [...program, ...args(part)]
+}
+
+/** The arguments of this process with one more, where it is certain to be a flag: before the one that asks for workers. */
+export const args = (part: Part.Part): ReadonlyArray<string> => {
+  const given = process.argv.slice(2)
+  const place = given.findIndex((arg) => /^--workers(=|$)/.test(arg))
+  return [...given.slice(0, place), `--worker=${Part.format(part)}`, ...given.slice(place)]
 }
 
 type Program = ReadonlyArray<string> | { readonly problem: string }
@@ -50,12 +57,6 @@ const ofDeno = (): Program | undefined => {
   const script = words[place]
   if (script === undefined) return { problem: "--workers cannot read by `cat` how deno was started" }
   return [executable, ...words.slice(0, place), ...(unstable ? [] : ["--unstable-net"]), script]
-}
-
-/** Where it is certain to be a flag: before the one that asks for workers. */
-const withPart = (args: ReadonlyArray<string>, part: Part.Part): ReadonlyArray<string> => {
-  const place = args.findIndex((arg) => /^--workers(=|$)/.test(arg))
-  return [...args.slice(0, place), `--worker=${Part.format(part)}`, ...args.slice(place)]
 }
 
 interface Runtime {

@@ -5,6 +5,7 @@
 import { type Address, isLocal } from "../../core/Address.ts"
 import type { Tunables } from "../../core/Options.ts"
 import * as Settings from "../../core/Settings.ts"
+import type { Share } from "./Share.ts"
 
 /** One worker of an instance. */
 export interface Part {
@@ -13,17 +14,23 @@ export interface Part {
   readonly count: number
   /** The port that the first worker got, where any was asked for. */
   readonly port: number | undefined
+  readonly share: Share
 }
 
-/** As the command line of a worker has it: `2/4:9000`. */
-export const format = ({ number, count, port }: Part): string =>
-  `${number}/${count}${port === undefined ? "" : `:${port}`}`
+/** As the command line of a worker has it: `2/4:9000,reuseport`. */
+export const format = ({ number, count, port, share }: Part): string =>
+  `${number}/${count}${port === undefined ? "" : `:${port}`},${share}`
 
 /** Undefined for what is none. */
 export const parse = (text: string): Part | undefined => {
-  const [, number, count, port] = /^(\d+)\/(\d+)(?::(\d+))?$/.exec(text) ?? []
+  const [, number, count, port, share] = /^(\d+)\/(\d+)(?::(\d+))?,(reuseport|cluster)$/.exec(text) ?? []
   if (number === undefined || Number(number) < 1 || Number(number) > Number(count)) return undefined
-  return { number: Number(number), count: Number(count), port: port === undefined ? undefined : Number(port) }
+  return {
+    number: Number(number),
+    count: Number(count),
+    port: port === undefined ? undefined : Number(port),
+    share: share as Share, // it matched
+  }
 }
 
 const shared = ["maxConnections", "memory", "maxInFlight"] as const
@@ -32,7 +39,11 @@ const shared = ["maxConnections", "memory", "maxInFlight"] as const
  * The settings of one worker of a server at this address. Throws a SettingsError, as the server itself would, and when a
  * limit is too low to be shared.
  */
-export const settings = (of: Tunables, address: Address, { number, count }: Part): Tunables => {
+export const settings = (
+  of: Tunables,
+  address: Address,
+  { number, count }: Pick<Part, "number" | "count">,
+): Tunables => {
   const { limits } = Settings.resolve(of, isLocal(address))
   const shares = shared.map((name) => {
     const whole = limits[name]

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { tcp } from "../../core/Address.ts"
+import { tcp, unix } from "../../core/Address.ts"
 import * as Part from "../../ops/workers/Part.ts"
+import * as Share from "../../ops/workers/Share.ts"
 import { crew, left, numbers, pass, serve, settle } from "./crew.ts"
 
 describe("starting", () => {
@@ -286,7 +287,7 @@ describe("a worker's part", () => {
     Array.from(
       { length: count },
       (_, index) =>
-        Part.settings({ limits: { maxConnections } }, address, { number: index + 1, count, port: undefined }).limits
+        Part.settings({ limits: { maxConnections } }, address, { number: index + 1, count }).limits
           ?.maxConnections,
     )
 
@@ -298,12 +299,12 @@ describe("a worker's part", () => {
   })
 
   it("a default is shared too", () => {
-    expect(Part.settings({}, address, { number: 2, count: 4, port: undefined }).limits).toEqual({
+    expect(Part.settings({}, address, { number: 2, count: 4 }).limits).toEqual({
       maxConnections: 2_500,
       memory: Infinity,
       maxInFlight: Infinity,
     })
-    expect(Part.settings({ preset: "edge" }, address, { number: 2, count: 4, port: undefined }).limits).toMatchObject({
+    expect(Part.settings({ preset: "edge" }, address, { number: 2, count: 4 }).limits).toMatchObject({
       memory: 4 * 1_024 * 1_024,
     })
   })
@@ -313,7 +314,43 @@ describe("a worker's part", () => {
   })
 
   it("is what its text says, and nothing else is one", () => {
-    for (const text of ["1/1", "2/4:9000", "16/16:1"]) expect(Part.format(Part.parse(text)!)).toBe(text)
-    for (const text of ["", "0/1", "3/2", "1", "1/2:", "a/b", "1/2:3 "]) expect(Part.parse(text), text).toBe(undefined)
+    for (const text of ["1/1,cluster", "2/4:9000,reuseport", "16/16:1,cluster"]) {
+      expect(Part.format(Part.parse(text)!)).toBe(text)
+    }
+    for (
+      const text of ["", "0/1,cluster", "3/2,cluster", "1,cluster", "1/2", "1/2:,cluster", "a/b,cluster", "1/2:3,else"]
+    ) expect(Part.parse(text), text).toBe(undefined)
+  })
+})
+
+describe("by what workers share an address", () => {
+  const [port, path] = [tcp("127.0.0.1", 9_000), unix("/run/a.sock")]
+  const linux = { runtime: "node 24.0.0", platform: "linux", reusePort: true }
+  const darwin = { runtime: "node 24.0.0", platform: "darwin", reusePort: false }
+  const bun = { ...linux, runtime: "bun 1.4.0" }
+  const problem = (...of: Parameters<typeof Share.choose>): string => {
+    const chosen = Share.choose(...of)
+    return typeof chosen === "object" ? chosen.problem : chosen
+  }
+
+  it("the system does where it can, and Node's cluster where it cannot", () => {
+    expect(Share.choose("auto", port, linux)).toBe("reuseport")
+    expect(Share.choose("auto", port, bun)).toBe("reuseport")
+    expect(Share.choose("auto", port, darwin)).toBe("cluster")
+    expect(Share.choose("auto", path, linux)).toBe("cluster")
+  })
+
+  it("what is asked for it is, or a problem that says what is accepted", () => {
+    expect(Share.choose("cluster", port, linux)).toBe("cluster")
+    expect(Share.choose("reuseport", port, linux)).toBe("reuseport")
+    expect(problem("cluster", port, bun)).toBe(
+      "--share cluster is Node's, and this is bun 1.4.0; accepted here are auto and reuseport",
+    )
+    expect(problem("reuseport", port, darwin)).toBe(
+      "--workers wants SO_REUSEPORT, which node 24.0.0 has not on darwin; leave --share out",
+    )
+    expect(problem("reuseport", path, linux)).toContain("leave --share out")
+    expect(problem("auto", path, bun)).toContain("this is bun 1.4.0; give --port")
+    expect(problem("auto", port, { ...bun, platform: "darwin", reusePort: false })).toContain("behind a balancer")
   })
 })

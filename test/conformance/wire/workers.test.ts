@@ -1,20 +1,23 @@
 /**
  * Several processes on one port, on every runtime: who answers, how they end together, what becomes of one that dies, and
- * how they are replaced while clients talk. The supervisor's rules by themselves are test/ops/workers.test.ts.
+ * what keeps new ones from replacing old ones. How they do replace them is rolling.test.ts; the supervisor's rules by
+ * themselves are test/ops/workers.test.ts.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { Regulars } from "../../../scripts/recover/Regulars.ts"
 import { type Child, killAll, type Runtime, runtimes } from "./child.ts"
-import { connect, disconnectAll } from "./client.ts"
+import { type Client, connect, connectUnix, disconnectAll } from "./client.ts"
 import { anyport as run, drainBegan, gone, logged, meet, permissions, pidOf, records, serving } from "./instance.ts"
 import { Talkers } from "./Talkers.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "anyport-workers-"))
 const temporary = (name: string): string => join(directory, name)
+// Compiling for each process anew is most of what Node needs to start.
+process.env["NODE_COMPILE_CACHE"] = temporary("cache")
 beforeAll(() => {
   writeFileSync(temporary("crashes.ts"), 'import process from "node:process"\nprocess.exit(3)\n')
   writeFileSync(temporary("number.ts"), "export default 5\n")
@@ -33,6 +36,20 @@ const anyport = (runtime: Runtime, args: string, granted = permissions(directory
 const serve = async (runtime: Runtime, args: string): Promise<{ readonly child: Child; readonly port: number }> => {
   const child = anyport(runtime, `serve ${args}`)
   return { child, port: await serving(child) }
+}
+
+/** Ends only the supervisor. Its standard error is open for as long as a worker has it. */
+const orphans = async (runtime: Runtime, flags = ""): Promise<void> => {
+  const { child, port } = await serve(runtime, `${service} --port 0 --workers 2${flags}`)
+  const clients = await meet(port, 2)
+  child.signal("SIGKILL")
+  await Promise.all([...clients.values()].map(async (client) => {
+    expect(await client.ask("left")).toContain(": left")
+    expect(await client.ended()).toBe("fin")
+    client.finish()
+  }))
+  await gone(clients.keys())
+  await child.ended
 }
 
 // SO_REUSEPORT is Linux's here.
@@ -165,51 +182,7 @@ describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { t
     expect((await child.ended).code).toBe(0)
   })
 
-  it("one that crashes at each start ends them all with 1 and one line", { timeout: 120_000 }, async () => {
-    const { code, stdout, stderr } = await anyport(
-      runtime,
-      `serve ${temporary("crashes.ts")} --port 0 --workers 2`,
-    ).ended
-    const lines = stderr.split("\n").filter((line) => line.startsWith("anyport: "))
-    expect({ code, stdout, lines: lines.length }, stderr).toEqual({ code: 1, stdout: "", lines: 1 })
-    expect(lines[0]).toContain("Worker 1 keeps failing at start: 5 times in a row")
-    expect(lines[0]).toContain("exit code 3")
-  })
-
-  it("who is left without a supervisor drains and ends", async () => {
-    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
-    const clients = await meet(port, 2)
-    await child.kill()
-    await Promise.all([...clients.values()].map(async (client) => {
-      expect(await client.ended()).toBe("fin")
-      client.finish()
-    }))
-    await gone(clients.keys())
-  })
-
-  it("SIGUSR2 while 50 clients talk: others take over, no answer is lost and no connection reset", {
-    timeout: 120_000,
-  }, async () => {
-    const { child, port } = await serve(runtime, `${service} --port 0 --workers 2`)
-    const talkers = new Talkers(port, 50, { reconnect: true })
-    for (let time = 0; time < 3; time++) {
-      await talkers.answered(2_000)
-      const met = await meet(port, 2)
-      for (const client of met.values()) client.finish()
-      child.signal("SIGUSR2")
-      expect(await logged(child, "rolling restart done", time + 1)).toMatchObject({ replaced: 2, forced: 0 })
-      await gone(met.keys())
-      expect(talkers.lost(drainBegan(child, 2 * time)), JSON.stringify(talkers.unanswered)).toBe(0)
-      talkers.unanswered.length = 0
-    }
-    await talkers.stop()
-    const { resets, wrong, refused, handedOver, established } = talkers
-    expect({ resets, wrong, refused }).toEqual({ resets: 0, wrong: 0, refused: 0 })
-    // The system resets who waits in the backlog of a listener that closes.
-    expect(handedOver).toBeLessThanOrEqual(established / 100)
-    child.signal("SIGTERM")
-    expect((await child.ended).code).toBe(0)
-  })
+  it("who is left without a supervisor drains and ends", () => orphans(runtime))
 
   it("SIGUSR2 when new ones cannot start: the old ones stay", async () => {
     const module = temporary(`changed-${runtime}.ts`)
@@ -244,9 +217,11 @@ describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { t
   it.each([
     ["--workers 0", ["--workers", "1 to 999"]],
     ["--workers many", ["--workers", "auto"]],
-    ["--workers 2 --unix /tmp/anyport-workers.sock", ["--workers", "Unix socket", "--port"]],
+    ["--share cluster", ["--share", "--workers"]],
+    ["--workers 2 --share all", ["--share", "auto", "reuseport", "cluster"]],
+    ["--workers 2 --share reuseport --unix /tmp/anyport-workers.sock", ["--workers", "Unix socket", "--share"]],
     ["--workers 4 --max-connections 3", ["limits.maxConnections", "at least 4"]],
-    ["--worker=1/2", ["--workers"]],
+    ["--worker=1/2,reuseport", ["--workers"]],
   ])("anyport serve %s: one line and 2", async (args, says) => {
     const { code, stdout, stderr } = await anyport(runtime, `serve ${args}`).ended
     expect({ code, stdout, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 2, stdout: "", lines: 1 })
@@ -264,5 +239,98 @@ describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { t
     const { code, stderr } = await anyport(runtime, "serve --workers 2", granted).ended
     expect({ code, lines: stderr.split("\n").length - 1 }).toEqual({ code: 2, lines: 1 })
     expect(stderr).toContain("Deno wants --allow-env --allow-run=deno,cat")
+  })
+})
+
+describe("workers on a Unix socket", { skip: process.platform === "win32" }, () => {
+  it.each(["bun", "deno"] as const)("%s cannot share it, which is one line and 2", async (runtime) => {
+    for (const args of ["--unix /tmp/anyport-workers.sock", "--share cluster"]) {
+      const { code, stdout, stderr } = await anyport(runtime, `serve --workers 2 ${args}`).ended
+      expect({ code, stdout, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 2, stdout: "", lines: 1 })
+      for (const part of ["Node", `this is ${runtime} `, "cluster"]) expect(stderr).toContain(part)
+    }
+  })
+
+  it("node shares it, also where one was left behind, and leaves none", async () => {
+    const path = temporary("shared.sock")
+    const run = async (): Promise<Child> => {
+      const child = anyport("node", `serve ${service} --unix ${path} --workers 2`)
+      await logged(child, "workers ready")
+      return child
+    }
+    const meetBoth = async (): Promise<void> => {
+      const clients = await Promise.all([connectUnix(path), connectUnix(path)])
+      expect(new Set(await Promise.all(clients.map(pidOf))).size).toBe(2)
+      disconnectAll()
+    }
+    const first = await run()
+    await meetBoth()
+    const second = await anyport("node", `serve ${service} --unix ${path} --workers 2`).ended
+    expect({ code: second.code, inUse: second.stderr.includes("another process is listening") }).toEqual({
+      code: 2,
+      inUse: true,
+    })
+    first.signal("SIGKILL")
+    await gone(records(first, "worker ready").map(({ pid }) => Number(pid)))
+    expect(existsSync(path)).toBe(true)
+    const next = await run()
+    await meetBoth()
+    next.signal("SIGTERM")
+    expect((await next.ended).code).toBe(0)
+    expect(existsSync(path)).toBe(false)
+  })
+})
+
+describe("workers of Node's cluster", () => {
+  it("have connections by turns, know their clients, and are there again when one is killed", async () => {
+    const { child, port } = await serve(
+      "node",
+      `${service} --port 0 --workers 2 --share cluster --proxy-from 127.0.0.1`,
+    )
+    const clients: Array<Client> = []
+    const pids: Array<number> = []
+    for (let index = 0; index < 10; index++) {
+      const client = await connect(port)
+      await client.send(`PROXY TCP4 192.0.2.${index} 192.0.2.99 1 2\r\n`)
+      clients.push(client)
+      pids.push(await pidOf(client))
+    }
+    const [killed, left] = [...new Set(pids)] as [number, number]
+    for (const one of [killed, left]) {
+      expect(pids.filter((pid) => pid === one).length, pids.join(" ")).toBeGreaterThanOrEqual(4)
+    }
+    process.kill(killed, "SIGKILL")
+    await clients[pids.indexOf(killed)]!.ended()
+    const { address } = await logged(child, "worker ready", 3)
+    expect(address).toBe(`127.0.0.1:${port}`)
+    expect(await pidOf(clients[pids.indexOf(left)]!)).toBe(left)
+    disconnectAll()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("the only one is killed: the next one has the same port, though any was asked for", async () => {
+    const { child, port } = await serve("node", `${service} --port 0 --workers 1 --share cluster`)
+    const client = await connect(port)
+    process.kill(await pidOf(client), "SIGKILL")
+    await logged(child, "worker ready", 2)
+    const next = await connect(port)
+    expect(await pidOf(next)).toBe(Number(records(child, "worker ready")[1]!["pid"]))
+    next.finish()
+    child.signal("SIGTERM")
+    expect((await child.ended).code).toBe(0)
+  })
+
+  it("who is left without a supervisor drains and ends", () => orphans("node", " --share cluster"))
+})
+
+describe.concurrent("a worker that crashes at each start", () => {
+  it.each(runtimes)("ends them all with 1 and one line on %s", { timeout: 120_000 }, async (runtime) => {
+    const { code, stdout, stderr } = await anyport(runtime, `serve ${temporary("crashes.ts")} --port 0 --workers 2`)
+      .ended
+    const lines = stderr.split("\n").filter((line) => line.startsWith("anyport: "))
+    expect({ code, stdout, lines: lines.length }, stderr).toEqual({ code: 1, stdout: "", lines: 1 })
+    expect(lines[0]).toContain("Worker 1 keeps failing at start: 5 times in a row")
+    expect(lines[0]).toContain("exit code 3")
   })
 })
