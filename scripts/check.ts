@@ -14,6 +14,8 @@ import * as Generated from "./generated.ts"
 import * as Presets from "./presets.ts"
 import { cases } from "./prove/cases/index.ts"
 import * as Proof from "./prove/results.ts"
+import { cases as befallen } from "./recover/cases/index.ts"
+import * as Recovery from "./recover/results.ts"
 import * as Rolling from "./rolling/results.ts"
 import { entries } from "./rules/entries.ts"
 import { imports } from "./rules/imports.ts"
@@ -69,12 +71,17 @@ const figures: Part = () => {
       : [`${block.path}: "${block.name}" is not what ${source} says: run "${command}"`]
   const proven = Proof.read().cases.map(({ name }) => name)
   const unproven = cases.filter(({ name }) => !proven.includes(name)).map(({ name }) => name)
+  const recovery = Recovery.read()
   return [
     ...shown({ path: "README.md", name: "matrix" }, Proof.matrix(Proof.read()), "npm run prove"),
     ...shown(guarantees, renderGuarantees(), "npm run memory -- --record"),
     ...shown(Rolling.block, Rolling.markdown(), "npm run rolling -- --record"),
     ...shown(Share.block, Share.markdown(), "npm run share -- --record"),
     ...Presets.tables.flatMap(({ block, markdown }) => shown(block, markdown(), "npm run presets", "core/")),
+    ...shown(Recovery.block, Recovery.table(recovery, befallen), "npm run recover -- --record"),
+    ...Recovery.missing(recovery, befallen).map((name) =>
+      `${Recovery.path}: the case ${name} is missing on a runtime: run "npm run recover -- --record"`
+    ),
     ...unproven.map((name) => `${Proof.path}: the case ${name} is missing: run "npm run prove"`),
   ]
 }

@@ -13,7 +13,7 @@ export interface Scale {
 export interface Measure {
   readonly title: string
   readonly unit: "ms" | "%" | ""
-  /** Above which it counts as not recovered. Default: it is shown and not judged. */
+  /** Above which the script ends with 1. Default: it is shown and not judged. */
   readonly most?: number
 }
 

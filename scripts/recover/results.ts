@@ -19,6 +19,8 @@ export interface Results {
   /** As 2026-12-31. */
   readonly date: string
   readonly machine: string
+  /** What else the machine had to do when the first run began: its load average over a minute. */
+  readonly load: number
   /** Of the runtimes that took part. */
   readonly versions: Partial<Readonly<Record<Runtime, string>>>
   readonly runs: number
@@ -49,7 +51,7 @@ export const missing = ({ rows }: Results, cases: ReadonlyArray<Case>): Readonly
 
 /** The table in Markdown: for each case what happens, and below it a row for each measure. */
 export const table = (results: Results, cases: ReadonlyArray<Case>): string => {
-  const { date, machine, rows, runs, scale, versions } = results
+  const { date, load, machine, rows, runs, scale, versions } = results
   const shown = present(versions)
   const cells = ({ name }: Case, measure: number, { unit }: Measure): ReadonlyArray<string> =>
     shown.map((runtime) => {
@@ -67,7 +69,7 @@ export const table = (results: Results, cases: ReadonlyArray<Case>): string => {
     "",
     `${
       runs === 1 ? "One run" : `The median of ${runs} runs, and in brackets the lowest and the highest`
-    }. Measured on: ${machine}; ` +
+    }. Measured on: ${machine}, load average ${load.toFixed(1)} before; ` +
     `${shown.map((runtime) => `${names[runtime]} ${versions[runtime]}`).join(", ")}; ${date}.`,
   ].join("\n")
 }

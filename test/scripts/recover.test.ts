@@ -159,6 +159,7 @@ describe("table", () => {
   const results: Results = {
     date: "2026-12-31",
     machine: "a machine",
+    load: 0.25,
     versions: { node: "24.0.0", bun: "1.4.0" },
     runs: 3,
     scale: { talking: 200, returning: 2_000 },
@@ -176,7 +177,8 @@ describe("table", () => {
       "| again | 100 ms (90–1,200) | 10 ms (9–100) |",
       "| lost | 0 | 2 (1–3) |",
       "",
-      "The median of 3 runs, and in brackets the lowest and the highest. Measured on: a machine; Node 24.0.0, Bun 1.4.0; " +
+      "The median of 3 runs, and in brackets the lowest and the highest. Measured on: a machine, load average 0.3 before; " +
+      "Node 24.0.0, Bun 1.4.0; " +
       "2026-12-31.",
     ].join("\n"))
   })
