@@ -84,7 +84,7 @@ class Watcher {
       }
       this.#before = values
       this.scrapes++
-      await delay(10)
+      await delay(50)
     }
   }
 }
@@ -161,7 +161,7 @@ const owned = (runtime: Runtime, path: string, module = service, umask = ["--all
 // SO_REUSEPORT is Linux's here.
 const shared = process.platform === "linux"
 
-describe.runIf(shared).each(runtimes)("%s", { timeout: 60_000 }, (runtime) => {
+describe.runIf(shared).each(runtimes)("%s", { timeout: 180_000 }, (runtime) => {
   it("counts what clients did, once each, also of a worker that was killed and of those that were replaced", async () => {
     const child = start(runtime)
     const [port, where] = [await serving(child), await admin(child)]
