@@ -243,7 +243,7 @@ describe("docs/limits.md", () => {
       ["one of each at 0.9", "Settings", '{ of: "memory", at: 0.9 }'],
       ["Up to a tenth less", "Overdue", "/ 2 ** 32 / 10"],
       ["quiet, 1 s at most", "Drain", "longestClosing = 1_000"],
-      ["Half of the timeout at most", "Drain", "Math.min(spread, timeout / 2)"],
+      ["Half of the timeout at most", "Drain", "Math.min(this.#spread, time / 2)"],
       ["a second to close first", "Drain", "courtesyMillis = 1_000"],
     ] satisfies ReadonlyArray<[said: string, module: string, code: string]>,
   )("says as the code does: %s", (said, module, code) => {

@@ -123,6 +123,7 @@ describe.each(runtimes)("%s", (runtime) => {
     expect((await ask(where, `/livez?${"x".repeat(2_000)}`)).status).toBe(414)
     const named = { headers: { host: "evil.example" } }
     expect((await ask(where, "/nothing", named)).status).toBe(421)
+    await logged(child, "listening")
     expect((await ask(where, "/readyz", named)).status).toBe(200)
     const refused = await ask(where, "/livez", { headers: { long: "x".repeat(20_000) } }).catch(() => undefined)
     expect(refused === undefined || refused.status >= 400).toBe(true)

@@ -67,7 +67,7 @@ describe.each(runtimes)("%s", { timeout: 60_000 }, (runtime) => {
   ])(
     "55: under steady load of %s, SIGTERM loses no answer, and the report is what clients counted",
     async (_, service) => {
-      const program = new Program(runtime, { service, args: ["--drain-timeout", "12s", "--log-level", "debug"] })
+      const program = new Program(runtime, { service, args: ["--drain-timeout", "40s", "--log-level", "debug"] })
       const { child } = program
       const port = await program.port()
       const load = await Load.start(port, 200, 16)
