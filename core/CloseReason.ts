@@ -71,9 +71,17 @@ export interface Kicked extends Reason<"Kicked"> {}
 export interface Drained extends Reason<"Drained"> {}
 /** The server drained and could not wait any longer. */
 export interface DrainTimeout extends Reason<"DrainTimeout"> {}
-/** It was not admitted. */
+/** The handshake said that the peer is nobody. `detail` is for the log. */
+export interface LoginRefused extends Reason<"LoginRefused"> {
+  readonly detail: string | undefined
+}
+/** The peer did not log in within the `timeout` of `Service.authenticate`. */
+export interface LoginTimeout extends Reason<"LoginTimeout"> {}
+/** The same peer has logged in again, by another connection. */
+export interface Superseded extends Reason<"Superseded"> {}
+/** It was not admitted, or had to make room before it had logged in. */
 export interface Refused extends Reason<"Refused"> {
-  readonly limit: RefusalLimit
+  readonly limit: RefusalLimit | "authenticate.maxUnauthenticated"
 }
 /** The system ended it: a dead route, keep-alive without an answer. */
 export interface TransportFailed extends Reason<"TransportFailed"> {
@@ -103,6 +111,9 @@ export type CloseReason =
   | Kicked
   | Drained
   | DrainTimeout
+  | LoginRefused
+  | LoginTimeout
+  | Superseded
   | Refused
   | TransportFailed
 
@@ -121,6 +132,13 @@ export const maxAge: MaxAge = { [TypeId]: true, _tag: "MaxAge" }
 export const kicked: Kicked = { [TypeId]: true, _tag: "Kicked" }
 export const drained: Drained = { [TypeId]: true, _tag: "Drained" }
 export const drainTimeout: DrainTimeout = { [TypeId]: true, _tag: "DrainTimeout" }
+export const loginTimeout: LoginTimeout = { [TypeId]: true, _tag: "LoginTimeout" }
+export const superseded: Superseded = { [TypeId]: true, _tag: "Superseded" }
+export const loginRefused = (detail: string | undefined): LoginRefused => ({
+  [TypeId]: true,
+  _tag: "LoginRefused",
+  detail,
+})
 export const idleTimeout = (deadline: IdleTimeout["deadline"]): IdleTimeout => ({
   [TypeId]: true,
   _tag: "IdleTimeout",
@@ -158,6 +176,8 @@ export const describe = (reason: CloseReason): string | undefined => {
       return `failure ${reason.id}`
     case "Refused":
       return reason.limit
+    case "LoginRefused":
+      return reason.detail
     case "TransportFailed":
       return String(reason.cause)
     default:
@@ -180,7 +200,7 @@ export const setting = (reason: CloseReason): string | undefined => {
 }
 
 /** The setting of a limit at which somebody was refused. */
-export const settingOf = (limit: RefusalLimit): string =>
+export const settingOf = (limit: Refused["limit"]): string =>
   limit.includes(".") || limit === "admit" || limit === "draining" ? limit : `limits.${limit}`
 
 const settings: Partial<Record<CloseReason["_tag"], string>> = {
@@ -194,4 +214,5 @@ const settings: Partial<Record<CloseReason["_tag"], string>> = {
   RateExceeded: "limits.overRate",
   DrainTimeout: "drain.timeout",
   HandlerTimeout: "timeout",
+  LoginTimeout: "authenticate.timeout",
 }

@@ -64,6 +64,11 @@ export class ConnectionInfo {
     return this.#engine.unsent
   }
 
+  /** Whether what is sent now need not wait: it is not ending, and not more than `limits.outboxHigh` bytes are unsent. */
+  get writable(): boolean {
+    return this.#engine.reason === undefined && !this.#engine.isPaused(Pause.outbox)
+  }
+
   /** Bytes that it holds in memory: received and not handled, or not sent. */
   get held(): number {
     return this.#engine.held
@@ -80,6 +85,11 @@ export class ConnectionInfo {
   /** Milliseconds from the last ping to its answer. Undefined before the first, or without a heartbeat. */
   get roundTrip(): number | undefined {
     return this.#engine.roundTrip
+  }
+
+  /** Who the peer is, as the handshake of `Service.authenticate` said. Undefined before the login, or without one. */
+  get identity(): unknown {
+    return this.#engine.identity?.value
   }
 
   /** When the process cannot keep up, connections with the lowest importance end first. Default 0. */

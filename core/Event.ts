@@ -68,6 +68,15 @@ export type Event =
     readonly duration: number
     /** Bytes that were meant for the peer and never handed to the system. */
     readonly unsent: number
+    /** What the peer was called that had logged in. */
+    readonly identity?: string
+  }
+  /** The handshake of `Service.authenticate` has said who the peer is. */
+  | {
+    readonly _tag: "LoggedIn"
+    readonly connection: number
+    readonly remoteAddress: Address | undefined
+    readonly identity: string | undefined
   }
   /** A client could not be accepted: by the system, or because a codec or the rule `admit` threw. */
   | { readonly _tag: "AcceptFailed"; readonly address: Address; readonly failure: AcceptFailure }

@@ -13,7 +13,7 @@ export class Input<In> {
   framesReceived = 0
   /** Why no more frames will come: the peer finished, or its bytes are not frames. */
   end: CloseReason.CloseReason | undefined
-  readonly #decoder: Decoder<In>
+  #decoder: Decoder<In>
   readonly #unread = new ByteBuffer()
   #fin = false
   #lastByte = -1 // see lastCall
@@ -30,6 +30,11 @@ export class Input<In> {
   /** Whether {@link decode} may have something to give: unread bytes, or the end of them. */
   get readable(): boolean {
     return this.#unread.length > 0 || (this.#fin && this.end === undefined)
+  }
+
+  /** Decodes what is unread, and what comes, by another codec. */
+  become<Next>(decoder: Decoder<Next>): void {
+    this.#decoder = decoder as unknown as Decoder<In> // whoever changes it takes its frames from here on
   }
 
   /** Adds a chunk that is lent until {@link own} is called. */

@@ -91,6 +91,7 @@ export interface Managed<in Out> {
   readonly finished: boolean
   readonly suspicion: number | undefined
   readonly roundTrip: number | undefined
+  readonly identity: Identity | undefined
   importance: number
   heartbeatEvery(millis: number | undefined): void
   readonly draining: Effect.Effect<void>
@@ -106,6 +107,12 @@ export interface Managed<in Out> {
   readonly bytesReceived: number
   goodbye(): boolean
   lastCall(): void
+}
+
+/** Who a peer is. */
+export interface Identity {
+  readonly value: unknown
+  readonly name: string | undefined
 }
 
 /** What a service says beside its answers. */
@@ -125,6 +132,10 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   readonly supervisor: Supervisor
   /** The least important ones end first when the process cannot keep up. */
   importance = 0
+  /** Who the peer is, once it has logged in, and what logs call it. */
+  identity: Identity | undefined
+  /** Bytes of one frame where that is less than `limits.maxFrame`. */
+  maxFrame: number | undefined
   /** What it receives. Drivers decode through {@link decode}, which knows whether they may. */
   readonly input: Input<In>
   /** Why it is ending, once it is. */
@@ -132,7 +143,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   slot = 0
 
   readonly #transport: Transport
-  readonly #context: Context.Context<never>
+  #context: Context.Context<never>
   readonly #output: Output<Out>
   #driver!: Driver
   #state: "Open" | "Closing" | "Flushing" | "Lingering" | "Ended" = "Open"
@@ -149,8 +160,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #partAt = 0 // when the frame began of which a part is there; 0 for none
   #partFrom = 0 // how many bytes had come before it
   // What most connections never need.
-  readonly #manners: Manners<In, Out>
-  readonly #pulse: Pulse<In, Out> | undefined
+  #manners: Manners<In, Out>
+  #pulse: Pulse<In, Out> | undefined
   #throttle: Throttle | undefined
   #stall: Stall | undefined
   #lanes: Lanes<Out> | undefined
@@ -184,20 +195,42 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.#receivedAt = this.#beganAt
     this.#sentAt = this.#beganAt
     this.#waitsSince = this.#beganAt
-    const { heartbeat } = manners
     this.#manners = manners
-    this.#pulse = heartbeat === undefined
-      ? undefined
-      : new Pulse(heartbeat, supervisor.settings.heartbeat, this.#beganAt)
+    this.#pulse = this.#pulseOf(manners)
     this.input = new Input(codec.decoder())
     this.#output = new Output(transport, codec.encoder(), supervisor.turn.writer)
     // Last: it is to be released, and a codec may throw.
     this.#throttle = supervisor.throttle(transport.remoteAddress)
   }
 
-  /** Attaches the transport: from now on the driver is called. */
+  /** Goes on as another service, whose driver is to be started. What is unread is for its codec. */
+  become<NextIn, NextOut>(
+    codec: Codec<NextIn, NextOut>,
+    manners: Manners<NextIn, NextOut>,
+    context: Context.Context<never>,
+  ): void {
+    if (this.#output.staged) this.#write()
+    this.input.become(codec.decoder())
+    this.#output.become(codec.encoder())
+    this.#manners = manners as unknown as Manners<In, Out> // its frames are this codec's from here on
+    this.#pulse = this.#pulseOf(this.#manners)
+    this.#context = context
+    this.#fork = undefined
+    this.maxFrame = undefined
+    // What is there already is handled once its driver is.
+    this.yieldTurn()
+  }
+
+  #pulseOf({ heartbeat }: Manners<In, Out>): Pulse<In, Out> | undefined {
+    const { settings, deadlines } = this.supervisor
+    return heartbeat === undefined ? undefined : new Pulse(heartbeat, settings.heartbeat, deadlines.look())
+  }
+
+  /** Attaches the transport: from now on the driver is called. Or another one, once it has become another service. */
   start(driver: Driver): void {
+    const attached = this.#driver !== undefined
     this.#driver = driver
+    if (attached) return this.#watch()
     const { id, remoteAddress, localAddress } = this
     this.supervisor.emit?.({ _tag: "Opened", connection: id, remoteAddress, localAddress })
     this.#transport.attach(this)
@@ -306,7 +339,9 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
         break
       }
       const allowed = this.#throttle === undefined ? limit : this.#allowed(limit, out)
-      if (allowed === 0 || !this.input.decode(out, allowed, settings.limits.maxFrame)) return false
+      const { maxFrame } = settings.limits
+      const most = this.maxFrame === undefined ? maxFrame : Math.min(this.maxFrame, maxFrame)
+      if (allowed === 0 || !this.input.decode(out, allowed, most)) return false
       if (this.#throttle !== undefined && settings.limits.rates !== undefined) {
         this.#throttle.takeFrames(settings.limits.rates, deadlines, out.length)
       }
@@ -801,6 +836,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       counters,
       duration: supervisor.now() - this.openedAt,
       unsent,
+      ...(this.identity?.name === undefined ? {} : { identity: this.identity.name }),
     })
     supervisor.budget.forget(this)
     this.#throttle?.release()
@@ -832,6 +868,9 @@ const impatient = new Set<string>([
   "TooSlow",
   "HeartbeatLost",
   "RateExceeded",
+  "LoginRefused",
+  "LoginTimeout",
+  "Superseded",
 ])
 
 const reasonOf = (end: TransportEnd): CloseReason.CloseReason => {

@@ -19,7 +19,7 @@ export class Output<Out> {
   bytesSent = 0
   framesSent = 0
   readonly #transport: Transport
-  readonly #encoder: Encoder<Out>
+  #encoder: Encoder<Out>
   readonly #writer: ByteWriter
   readonly #outbox = new Outbox()
   #staged: Array<Out> | undefined
@@ -30,6 +30,11 @@ export class Output<Out> {
     this.#transport = transport
     this.#encoder = encoder
     this.#writer = writer
+  }
+
+  /** Encodes what comes by another codec. Nothing may be staged. */
+  become<Next>(encoder: Encoder<Next>): void {
+    this.#encoder = encoder as unknown as Encoder<Out> // whoever changes it gives its frames from here on
   }
 
   /** Encoded bytes that the transport has not taken. */

@@ -12,8 +12,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hasProperty } from "effect/Predicate"
-import type { Scope } from "effect/Scope"
+import { Scope } from "effect/Scope"
 import type { Codec, FrameError } from "./Codec.ts"
+import * as Authentication from "./Authentication.ts"
+import { type AuthenticateOptions, type Handshake, LoginRefused } from "./Authentication.ts"
 import { Connection } from "./Connection.ts"
 import type { Heartbeat } from "./Heartbeat.ts"
 import { type Managed, ManagedConnection, type Manners } from "./ManagedConnection.ts"
@@ -23,8 +25,8 @@ import { Session, SessionDriver } from "./Session.ts"
 import type { MessageClass, SendOptions } from "./MessageClass.ts"
 import type { Arrival, Supervisor } from "./Supervisor.ts"
 
-export { Connection, InvalidInput, last, noReply, replies, Session, Unavailable }
-export type { Defect, Heartbeat, MessageClass, Reply, SendOptions }
+export { Connection, InvalidInput, last, LoginRefused, noReply, replies, Session, Unavailable }
+export type { AuthenticateOptions, Defect, Handshake, Heartbeat, MessageClass, Reply, SendOptions }
 export type { PlainConnection, PlainHandler, PlainOptions, PlainReply } from "./Plain.ts"
 
 const TypeId = "~anyport/Service"
@@ -143,6 +145,24 @@ export const session = <In, Out, E = never, R = never>(
   options: SessionOptions<In, Out> = {},
 ): Service<Exclude<R, Scope>> => ({ [TypeId]: { _tag: "Session", codec, run, options } })
 
+/**
+ * A service behind a login: the handshake says who the peer is, and what is served from there on may depend on that. Its
+ * codec may be another one; what the peer has sent behind its login is for it.
+ *
+ * ```ts
+ * Service.authenticate({ handshake: Login.token(codec, verify) }, (device) => Service.respond(codec, handle(device)))
+ * ```
+ *
+ * What the service is provided with (`provide`) is acquired for each connection; what all are to share is provided to the
+ * whole. Throws a RangeError that names the option that cannot be.
+ */
+export const authenticate = <In, Out, Identity, E = never, R = never, R2 = never, E2 = never>(
+  options: AuthenticateOptions<In, Out, Identity, E, R>,
+  service: (identity: Identity) => Service<R2, E2>,
+): Service<Exclude<R, Scope> | R2> => ({
+  [TypeId]: { _tag: "Authenticated", authentication: Authentication.check(options), service },
+})
+
 /** Gives a service what its handlers need: acquired once before the server listens, released after the last connection. */
 export const provide = <R, E, ROut, E2, R2>(
   service: Service<R, E>,
@@ -179,6 +199,11 @@ type Definition =
     readonly options?: { readonly heartbeat?: Heartbeat<never, unknown>; readonly goodbye?: () => unknown }
   }
   | {
+    readonly _tag: "Authenticated"
+    readonly authentication: Authentication.Authentication
+    readonly service: (identity: never) => Service<unknown, unknown>
+  }
+  | {
     readonly _tag: "Provided"
     readonly service: Service<unknown, unknown>
     readonly layer: Layer.Layer<never, unknown, unknown>
@@ -187,6 +212,15 @@ type Definition =
 /** Starts a connection of one service on a transport. */
 export type Start = (arrival: Arrival, supervisor: Supervisor) => Connection
 
+/** A service that has what it needs. */
+interface Prepared {
+  readonly codec: Codec<unknown, never>
+  readonly manners: Manners<unknown, never>
+  readonly context: Context.Context<never>
+  /** Starts its driver on an engine of its codec. */
+  begin(engine: ManagedConnection<unknown, never>): Connection
+}
+
 /**
  * Acquires what a service was provided with, for the current scope, and returns how its connections are started. For
  * the Server.
@@ -194,13 +228,16 @@ export type Start = (arrival: Arrival, supervisor: Supervisor) => Connection
 export const prepare = <R, E>(service: Service<R, E>): Effect.Effect<Start, E, R | Scope> =>
   Effect.flatMap(
     Effect.context<R | Scope>(),
-    (context) => prepareWith(service, context) as Effect.Effect<Start, E>, // a Definition forgot what its layers fail with
+    (context) => Effect.map(prepareWith(service, context), startOf) as Effect.Effect<Start, E>, // a Definition forgot what its layers fail with
   )
+
+const startOf = ({ codec, manners, context, begin }: Prepared): Start => (arrival, supervisor) =>
+  begin(new ManagedConnection(arrival, codec, manners, context, supervisor))
 
 const prepareWith = (
   service: Service<unknown, unknown>,
   context: Context.Context<never>,
-): Effect.Effect<Start, unknown> => {
+): Effect.Effect<Prepared, unknown> => {
   const definition = service[TypeId]
   switch (definition._tag) {
     case "Provided":
@@ -211,9 +248,11 @@ const prepareWith = (
         (provided) => prepareWith(definition.service, Context.merge(context, provided)),
       )
     case "Respond":
-      return Effect.succeed(startResponding(definition, context))
+      return Effect.succeed(responding(definition, context))
     case "Session":
-      return Effect.succeed(startSession(definition, context))
+      return Effect.succeed(running(definition, context))
+    case "Authenticated":
+      return Effect.succeed(authenticating(definition, context))
   }
 }
 
@@ -223,10 +262,10 @@ type OnError = (error: unknown, connection: Face) => Reply<never> | undefined
 type Opener = (connection: Face) => Effect.Effect<unknown, unknown, Scope>
 type Runner = (connection: Session<unknown, never>) => Effect.Effect<void, unknown, Scope>
 
-const startResponding = (
+const responding = (
   { codec, handler, options, plain = false }: Extract<Definition, { _tag: "Respond" }>,
   context: Context.Context<never>,
-): Start => {
+): Prepared => {
   const responder = {
     handler: handler as Handler, // its frames come from this codec, its needs from this context
     onError: (options.onError ?? (() => undefined)) as OnError, // likewise
@@ -235,34 +274,64 @@ const startResponding = (
     timeout: options.timeout === undefined ? undefined : Duration.toMillis(options.timeout),
     weight: options.weight as ((frame: unknown) => number) | undefined, // likewise
   }
-  const manners = options as Manners<unknown, never> // likewise
   const open = options.open as Opener | undefined // likewise
   const Face = plain ? Plain.PlainConnection<never, unknown> : Responding<never, unknown>
-  return (arrival, supervisor) => {
-    const engine = new ManagedConnection(arrival, codec, manners, context, supervisor)
-    const face = new Face(engine, undefined)
-    const driver = new ReplyDriver<unknown, never, Face>(engine, responder, face)
-    engine.start(driver)
-    if (open !== undefined) {
-      const opening = Effect.suspend(() => open(face))
-      driver.open(Effect.map(opening, (state) => new Face(engine, state)))
-    }
-    return face instanceof Connection ? face : new Connection(engine)
+  return {
+    codec,
+    manners: options as Manners<unknown, never>, // likewise
+    context,
+    begin(engine) {
+      const face = new Face(engine, undefined)
+      const driver = new ReplyDriver<unknown, never, Face>(engine, responder, face)
+      engine.start(driver)
+      if (open !== undefined) {
+        const opening = Effect.suspend(() => open(face))
+        driver.open(Effect.map(opening, (state) => new Face(engine, state)))
+      }
+      return face instanceof Connection ? face : new Connection(engine)
+    },
   }
 }
 
-const startSession = (
+const running = (
   { codec, run, options }: Extract<Definition, { _tag: "Session" }>,
   context: Context.Context<never>,
-): Start => {
+): Prepared => {
   const runner = run as Runner // its frames come from this codec, its needs from this context
-  const manners = (options ?? {}) as Manners<unknown, never> // likewise
-  return (arrival, supervisor) => {
-    const engine = new ManagedConnection(arrival, codec, manners, context, supervisor)
-    const driver = new SessionDriver(engine)
-    const connection = new Session(engine, driver)
-    engine.start(driver)
-    driver.begin(Effect.suspend(() => runner(connection)))
-    return connection
+  return {
+    codec,
+    manners: (options ?? {}) as Manners<unknown, never>, // likewise
+    context,
+    begin(engine) {
+      const driver = new SessionDriver(engine)
+      const connection = new Session(engine, driver)
+      engine.start(driver)
+      driver.begin(Effect.suspend(() => runner(connection)))
+      return connection
+    },
+  }
+}
+
+const authenticating = (
+  { authentication, service }: Extract<Definition, { _tag: "Authenticated" }>,
+  context: Context.Context<never>,
+): Prepared => {
+  const strangers = new Authentication.Strangers(authentication.maxUnauthenticated)
+  return {
+    codec: authentication.codec,
+    manners: {},
+    context,
+    begin: (engine) =>
+      Authentication.begin(engine, authentication, strangers, (identity) => {
+        const next = service(identity as never) // the handshake's
+        return Effect.flatMap(Effect.scope, (scope) =>
+          Effect.map(
+            prepareWith(next, Context.add(context, Scope, scope)),
+            ({ codec, manners, context, begin }) => () => {
+              engine.become(codec, manners, context)
+              begin(engine)
+            },
+          ))
+      }),
   }
 }

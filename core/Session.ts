@@ -13,6 +13,7 @@ import type { Fiber } from "effect/Fiber"
 import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as CloseReason from "./CloseReason.ts"
+import type { FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
 import { type Driver, type ManagedConnection, Pause } from "./ManagedConnection.ts"
 
@@ -48,13 +49,22 @@ export class Session<out In, in Out> extends Connection<Out> {
   }
 }
 
-/** Unread input beyond which a session that does not receive is not read for. Bytes. */
-const inputHigh = 64 * 1024
-const framesPerDecode = 128
+/** How a session is fed. */
+export interface Feeding {
+  /** Frames that are decoded together. */
+  readonly framesPerDecode: number
+  /** Unread input beyond which a session that does not receive is not read for. Bytes. */
+  readonly inputHigh: number
+  /** Is told of the bytes that were decoded together, and may refuse them. */
+  decoded?(bytes: number): FrameError | undefined
+}
+
+const eagerly: Feeding = { framesPerDecode: 128, inputHigh: 64 * 1024 }
 
 /** The driver of one session connection. */
 export class SessionDriver<In> implements Driver {
   readonly #connection: ManagedConnection<In, never>
+  readonly #feeding: Feeding
   readonly #frames: Array<In> = []
   #next = 0
   #waiters: Array<() => void> = []
@@ -62,9 +72,11 @@ export class SessionDriver<In> implements Driver {
   /** All that were decoded together count until more are asked for. */
   held = 0
   #ended = false
+  #retired = false
 
-  constructor(connection: ManagedConnection<In, never>) {
+  constructor(connection: ManagedConnection<In, never>, feeding: Feeding = eagerly) {
     this.#connection = connection
+    this.#feeding = feeding
   }
 
   /** Runs the session. Its end is the connection's. */
@@ -76,6 +88,11 @@ export class SessionDriver<In> implements Driver {
     if (this.#connection.reason !== undefined) fiber.interruptUnsafe()
   }
 
+  /** The connection goes on without this session, whose end is not the connection's any more. */
+  retire(): void {
+    this.#retired = true
+  }
+
   get idle(): boolean {
     return this.#waiters.length > 0 && this.#next >= this.#frames.length
   }
@@ -83,7 +100,7 @@ export class SessionDriver<In> implements Driver {
   run(): void {
     const waiters = this.#waiters
     if (waiters.length === 0) {
-      if (this.#connection.input.length > inputHigh) this.#connection.pause(Pause.input)
+      if (this.#connection.input.length > this.#feeding.inputHigh) this.#connection.pause(Pause.input)
       return
     }
     if (!this.#fill() && this.#connection.input.end === undefined) return
@@ -123,11 +140,20 @@ export class SessionDriver<In> implements Driver {
     this.#next = 0
     const { input } = this.#connection
     const { length } = input
-    const filled = this.#connection.decode(this.#frames, framesPerDecode)
+    const filled = this.#connection.decode(this.#frames, this.#feeding.framesPerDecode)
     this.held = filled ? length - input.length : 0
     this.#connection.account()
-    if (input.length <= inputHigh) this.#connection.unpause(Pause.input)
+    const error = filled ? this.#feeding.decoded?.(this.held) : undefined
+    if (error !== undefined) return this.#refuse(error)
+    if (input.length <= this.#feeding.inputHigh) this.#connection.unpause(Pause.input)
     return filled
+  }
+
+  /** What was decoded counts as no frame. */
+  #refuse(error: FrameError): false {
+    this.#frames.length = 0
+    this.#connection.input.end = CloseReason.decodeFailed(error)
+    return false
   }
 
   #inputEnd(): Exit.Exit<void, CloseReason.CloseReason> | undefined {
@@ -149,6 +175,7 @@ export class SessionDriver<In> implements Driver {
 
   #end(exit: Exit.Exit<void, unknown>): void {
     this.#ended = true
+    if (this.#retired) return
     const connection = this.#connection
     connection.close(this.#reasonOf(exit))
     connection.release()

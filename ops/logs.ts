@@ -127,11 +127,19 @@ const lineOf = (event: Exclude<Event, Refused>): Line | undefined => {
       return { level: "Info", message: "listening", fields: { address: Address.format(event.address) } }
     case "Opened":
       return { level: "Debug", message: "opened", fields: { connection: event.connection, peer: peer(event) } }
+    case "LoggedIn": {
+      const { connection, identity } = event
+      return {
+        level: "Debug",
+        message: "logged in",
+        fields: { connection, peer: peer(event), ...(identity === undefined ? {} : { identity }) },
+      }
+    }
     case "Probed":
       return undefined
     case "Closed": {
       if (isProbe(event)) return undefined
-      const { connection, counters, duration, reason, unsent } = event
+      const { connection, counters, duration, reason, unsent, identity } = event
       const detail = CloseReason.describe(reason)
       const setting = CloseReason.setting(reason)
       const { framesDropped, ...moved } = counters
@@ -141,6 +149,7 @@ const lineOf = (event: Exclude<Event, Refused>): Line | undefined => {
         fields: {
           connection,
           peer: peer(event),
+          ...(identity === undefined ? {} : { identity }),
           reason: CloseReason.label(reason),
           ...(setting === undefined ? {} : { setting }),
           ...(detail === undefined ? {} : { detail }),

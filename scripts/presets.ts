@@ -112,7 +112,10 @@ const endings: Readonly<Record<CloseReason.CloseReason["_tag"], string | undefin
   Kicked: undefined,
   Drained: undefined,
   DrainTimeout: "reset",
-  Refused: undefined,
+  LoginRefused: undefined,
+  LoginTimeout: "FIN",
+  Superseded: undefined,
+  Refused: "reset",
   TransportFailed: undefined,
 }
 
@@ -131,6 +134,8 @@ const reasons: ReadonlyArray<readonly [reason: CloseReason.CloseReason, ending?:
   [CloseReason.overloaded("memory"), "reset"],
   [CloseReason.overloaded("lag")],
   [CloseReason.handlerTimeout],
+  [CloseReason.loginTimeout],
+  [CloseReason.refused("authenticate.maxUnauthenticated")],
   [CloseReason.drainTimeout],
 ]
 

@@ -26,6 +26,9 @@ const tags: Record<CloseReason.CloseReason["_tag"], true> = {
   Kicked: true,
   Drained: true,
   DrainTimeout: true,
+  LoginRefused: true,
+  LoginTimeout: true,
+  Superseded: true,
   Refused: true,
   TransportFailed: true,
 }
