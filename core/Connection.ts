@@ -4,12 +4,14 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Stream from "effect/Stream"
 import type { Address } from "./Address.ts"
 import * as CloseReason from "./CloseReason.ts"
 import type { ProxyHeader } from "./codecs/ProxyHeader.ts"
 import type { Counters } from "./Event.ts"
 import { type Managed, Pause } from "./ManagedConnection.ts"
 import type { SendOptions } from "./MessageClass.ts"
+import { sendAll, type TransferOptions, type TransferStalled } from "./Transfer.ts"
 
 /** The engine behind a connection. For the Server. */
 export let engineOf: (connection: ConnectionInfo) => Managed<never>
@@ -64,9 +66,14 @@ export class ConnectionInfo {
     return this.#engine.unsent
   }
 
-  /** Whether what is sent now need not wait: it is not ending, and not more than `limits.outboxHigh` bytes are unsent. */
+  /** Nothing has begun to end it. */
+  get open(): boolean {
+    return this.#engine.reason === undefined
+  }
+
+  /** Whether what is sent now need not wait: it is open, and not more than `limits.outboxHigh` bytes are unsent. */
   get writable(): boolean {
-    return this.#engine.reason === undefined && !this.#engine.isPaused(Pause.outbox)
+    return this.open && !this.#engine.isPaused(Pause.outbox)
   }
 
   /** Bytes that it holds in memory: received and not handled, or not sent. */
@@ -139,6 +146,18 @@ export class Connection<in Out = never> extends ConnectionInfo {
       if (options?.class !== undefined && options.class.full !== "wait") return Exit.void
       return this.#engine.isPaused(Pause.outbox) ? this.#engine.drained : Exit.void
     })
+  }
+
+  /**
+   * Sends a stream of bytes beside whatever else is to be sent: never more than `window` bytes beyond what the peer has
+   * confirmed, or at a `rate`. Returns the offset behind the last byte, once all is confirmed. Fails as {@link send} does,
+   * as the stream does, and with `TransferStalled`. Throws a RangeError that names the option that cannot be.
+   */
+  sendAll<E, R>(
+    stream: Stream.Stream<Uint8Array, E, R>,
+    options: TransferOptions<Out>,
+  ): Effect.Effect<number, E | CloseReason.CloseReason | TransferStalled, R> {
+    return sendAll(this, stream, options)
   }
 
   /** Ends it once everything begun is answered and sent. Default reason: `LocalClosed`. */

@@ -116,6 +116,8 @@ export class ReplyDriver<In, Out, Face> implements Driver {
       this.#opening = undefined
       if (this.#finishing) return connection.release()
       if (Exit.isFailure(exit)) {
+        const failure = exit.cause.reasons.find(Cause.isFailReason)
+        if (failure !== undefined && CloseReason.isCloseReason(failure.error)) return connection.close(failure.error)
         this.#fail(exit.cause)
         // A failure that a request would survive leaves a connection without its state.
         return connection.close(CloseReason.handlerFailed(`${connection.id}.${this.#failures}`, exit.cause))

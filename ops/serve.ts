@@ -97,6 +97,7 @@ const start = Effect.fnUntraced(function* <E>(
   { service, address, descriptor, settings = {}, admin: where, worker }: Options<E>,
   run: (effect: Effect.Effect<void>) => void,
 ): Effect.fn.Return<Server.Server, ListenError | Server.SettingsError | E, Sockets | Scope.Scope> {
+  if (worker !== undefined) Part.announce()
   const watch = where === undefined ? undefined : yield* watching(where.version)
   const admin = where === undefined || watch === undefined || worker !== undefined
     ? undefined

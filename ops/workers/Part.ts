@@ -33,6 +33,12 @@ export const parse = (text: string): Part | undefined => {
   }
 }
 
+/** Tells core's `Directory`, also where a module of the user's makes one by itself, that there are other processes. */
+export const announce = (): void => {
+  const mark: unique symbol = Symbol.for("anyport/Shared")
+  Object.assign(globalThis, { [mark]: true })
+}
+
 const shared = ["maxConnections", "memory", "maxInFlight"] as const
 
 /**
