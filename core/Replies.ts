@@ -330,6 +330,10 @@ export class ReplyDriver<In, Out, Face> implements Driver {
     const error = failure === undefined ? { _tag: "Defect", id, cause } satisfies Defect : failure.error
     const unavailable = isTagged(error, "Unavailable")
     const own = this.#answerTo(error)
+    if (CloseReason.isCloseReason(error)) {
+      connection.close(error)
+      return own === undefined ? undefined : this.#reply(own)
+    }
     const survives = failure !== undefined && (own !== undefined || unavailable || isTagged(error, "InvalidInput"))
     if (!survives || unavailable) {
       const kind = unavailable ? "unavailable" : failure === undefined ? "defect" : "failed"

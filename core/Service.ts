@@ -80,7 +80,8 @@ export interface RespondOptions<In, Out, State, E, R> {
 
 /**
  * A service of requests and replies. A handler that returns a finished Effect (`Effect.succeed`, `fail`, `mapEager`, …)
- * costs no fiber. What it acquires in its Scope is released when the connection ends.
+ * costs no fiber. What it acquires in its Scope is released when the connection ends. Failing with a CloseReason ends the
+ * connection with that reason.
  */
 export const respond = <In, Out, E = never, R = never, State = undefined>(
   codec: Codec<In, Out>,
