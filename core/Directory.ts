@@ -33,7 +33,7 @@ export type Answer<Reply> =
   /** It never left. */
   | { readonly _tag: "NotSent"; readonly why: Exclude<Delivery, "Sent"> }
   /** It was sent, and the connection ended before the answer, or none came in time. It may have been done. */
-  | { readonly _tag: "Unknown"; readonly why: "Disconnected" | "Timeout" }
+  | { readonly _tag: "Unknown"; readonly why: "Disconnected" | "Timeout"; readonly correlation: number }
 
 /** How many members a broadcast was sent to, and how many had too much unsent to be sent more. */
 export interface Broadcast {
@@ -53,12 +53,13 @@ export interface Directory<in Id, in Frame, Reply = Frame> {
   /**
    * Asks an id: `make` puts the correlation id into the frame, and whoever reads the answer gives it to
    * {@link Member.answer}. Correlation ids are integers from 1 to 2³¹ − 1 that count up from a random one, so that a device
-   * which drops those that it has seen drops nothing new after a restart of the server. Timeout: default 30 s.
+   * which drops those that it has seen drops nothing new after a restart of the server. With the `correlation` of an answer
+   * that was `Unknown` the same is asked again; dies with a RangeError while it is waited for. Timeout: default 30 s.
    */
   ask(
     id: Id,
     make: (correlation: number) => Frame,
-    options?: { readonly timeout?: Duration.Input },
+    options?: { readonly timeout?: Duration.Input; readonly correlation?: number },
   ): Effect.Effect<Answer<Reply>>
   /** Sends a frame to all, or to all in a room. Whoever has more than `limits.outboxHigh` unsent is left out. */
   broadcast(frame: Frame, options?: { readonly room?: string } & SendOptions): Effect.Effect<Broadcast>
@@ -180,14 +181,16 @@ class Local<Id, Frame, Reply> implements Directory<Id, Frame, Reply> {
   ask(
     id: Id,
     make: (correlation: number) => Frame,
-    { timeout = "30 seconds" }: { readonly timeout?: Duration.Input } = {},
+    options: { readonly timeout?: Duration.Input; readonly correlation?: number } = {},
   ): Effect.Effect<Answer<Reply>> {
+    const { timeout = "30 seconds" } = options
     return Effect.suspend(() => {
       const member = this.#members.get(id)
       if (member === undefined) return Exit.succeed<Answer<Reply>>({ _tag: "NotSent", why: "NotConnected" })
-      return Effect.timeoutOrElse(member.ask(this.#next(), make), {
+      const { correlation = this.#next() } = options
+      return Effect.timeoutOrElse(member.ask(correlation, make), {
         duration: timeout,
-        orElse: () => Exit.succeed<Answer<Reply>>({ _tag: "Unknown", why: "Timeout" }),
+        orElse: () => Exit.succeed<Answer<Reply>>({ _tag: "Unknown", why: "Timeout", correlation }),
       })
     })
   }
@@ -310,6 +313,9 @@ class Joined<Frame, Reply> implements Member<Reply> {
 
   ask(correlation: number, make: (correlation: number) => Frame): Effect.Effect<Answer<Reply>> {
     return Effect.callback((resume) => {
+      if (this.#asked.has(correlation)) {
+        return resume(Exit.die(new RangeError(`Cannot ask: an answer to ${correlation} is waited for`)))
+      }
       const settle = (answer: Answer<Reply>): void => resume(Exit.succeed(answer))
       // Before it is sent: the answer may come while it is.
       this.#asked.set(correlation, settle)
@@ -348,8 +354,8 @@ class Joined<Frame, Reply> implements Member<Reply> {
   end(): void {
     this.#ended = true
     for (const room of [...this.#mine]) this.leave(room)
-    const asked = [...this.#asked.values()]
+    const asked = [...this.#asked]
     this.#asked.clear()
-    for (const settle of asked) settle({ _tag: "Unknown", why: "Disconnected" })
+    for (const [correlation, settle] of asked) settle({ _tag: "Unknown", why: "Disconnected", correlation })
   }
 }

@@ -116,14 +116,34 @@ describe("a directory", () => {
       const slow = yield* ask(directory, "a")
       yield* turns
       yield* TestClock.adjust("10 seconds")
-      expect(yield* Fiber.join(slow)).toEqual({ _tag: "Unknown", why: "Timeout" })
+      expect(yield* Fiber.join(slow)).toMatchObject({ _tag: "Unknown", why: "Timeout" })
       peer.send(`answer ${asked(peer)[0]} late\n`)
       yield* turns
       expect(peer.received).toContain("nobody asked")
       const cut = yield* ask(directory, "a")
       yield* turns
       peer.reset()
-      expect(yield* Fiber.join(cut)).toEqual({ _tag: "Unknown", why: "Disconnected" })
+      expect(yield* Fiber.join(cut)).toMatchObject({ _tag: "Unknown", why: "Disconnected" })
+    }))
+
+  it.effect("34: asks again what nobody knows of under the same correlation id; not while it is waited for", () =>
+    Effect.gen(function* () {
+      const { directory, login } = yield* town()
+      const first = yield* login("a")
+      const cut = yield* ask(directory, "a")
+      yield* turns
+      first.reset()
+      const unknown = yield* Fiber.join(cut)
+      const correlation = unknown._tag === "Unknown" ? unknown.correlation : NaN
+      expect(asked(first)).toEqual([`${correlation}`])
+      const second = yield* login("a")
+      const repeat = directory.ask("a", (id) => `ask ${id}`, { correlation })
+      const again = yield* Effect.forkChild(repeat)
+      yield* turns
+      expect(asked(second)).toEqual([`${correlation}`])
+      expect(Exit.isFailure(yield* Effect.exit(repeat))).toBe(true)
+      second.send(`answer ${correlation} done\n`)
+      expect(yield* Fiber.join(again)).toEqual({ _tag: "Answered", reply: "done" })
     }))
 
   it.effect("broadcasts to all, or to a room, and counts", () =>
@@ -152,7 +172,7 @@ describe("a directory", () => {
       const question = yield* ask(directory, "a")
       yield* turns
       const young = yield* login("a")
-      expect(yield* Fiber.join(question)).toEqual({ _tag: "Unknown", why: "Disconnected" })
+      expect(yield* Fiber.join(question)).toMatchObject({ _tag: "Unknown", why: "Disconnected" })
       yield* directory.send("a", "x")
       yield* turns
       expect([old.gotFin, young.received, young.gotFin]).toEqual([true, "x\n", false])
