@@ -76,6 +76,37 @@ class Device {
   }
 }
 
+describe.each(runtimes)("10,000 strangers on %s", (runtime) => {
+  it("2: who say nothing keep no device out, and most are gone again", async () => {
+    const server = new Child(command(runtime))
+    const port = Number(await server.line("stdout", (line) => line))
+    const strangers: Array<Socket> = []
+    let gone = 0
+    for (let wave = 0; wave < 20; wave++) {
+      const sockets = Array.from({ length: 500 }, () => {
+        const socket = connect({ port, host: "127.0.0.1" })
+        socket.on("error", () => {}).on("close", () => gone++).resume()
+        return socket
+      })
+      strangers.push(...sockets)
+      await Promise.all(sockets.map((socket) => socket.connecting ? once(socket, "connect") : undefined))
+      const device = new Device("d1", port)
+      // It is let in while those who came before are there; nothing on a loopback takes seconds.
+      const began = performance.now()
+      await device.login()
+      expect(performance.now() - began).toBeLessThan(5_000)
+      device.leave()
+    }
+    while (gone < 9_000) await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(strangers.filter((socket) => !socket.destroyed).length).toBeLessThanOrEqual(1_000)
+    for (const socket of strangers) socket.destroy()
+    server.signal("SIGTERM")
+    const { stdout } = await server.ended
+    const { reasons } = JSON.parse(stdout.trim().split("\n").at(-1)!)
+    expect(reasons.Refused).toBeGreaterThanOrEqual(9_000)
+  }, 60_000)
+})
+
 describe.each(runtimes)("2,000 devices on %s", (runtime) => {
   it(
     "34: every command ends in one of three ways, is done once, and those who lost the network come back",
