@@ -230,7 +230,10 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   start(driver: Driver): void {
     const attached = this.#driver !== undefined
     this.#driver = driver
-    if (attached) return this.#watch()
+    if (attached) {
+      this.unpause(Pause.input) // the one before did not take what it had
+      return this.#watch()
+    }
     const { id, remoteAddress, localAddress } = this
     this.supervisor.emit?.({ _tag: "Opened", connection: id, remoteAddress, localAddress })
     this.#transport.attach(this)

@@ -56,6 +56,26 @@ describe("a login", () => {
       expect(peer.received).toBe("welcome ann\n\x02a\n\x03bcd")
     }))
 
+  it.effect("that takes long loses nothing of what was sent behind it, however much that is", () =>
+    Effect.gen(function* () {
+      const slow = {
+        codec: lines,
+        run: (peer: Service.Session<string, string>) => Effect.delay(peer.receive, "1 second"),
+      }
+      const service = Service.authenticate(
+        { handshake: slow, maxFrame: 64 },
+        () => Service.respond(lines, (line) => Effect.succeed(line)),
+      )
+      const { script } = yield* serve(service)
+      const peer = script.connect()
+      peer.send("login ann\n")
+      const chunk = `${"a".repeat(60)}\n`
+      for (let sent = 0; sent < 10; sent++) peer.send(chunk)
+      yield* TestClock.adjust("2 seconds")
+      yield* turns
+      expect(peer.received).toBe(chunk.repeat(10))
+    }))
+
   it.effect("that is refused is answered, ends the connection, and its reason stands in the event", () =>
     Effect.gen(function* () {
       const { script, of } = yield* serve(Service.authenticate({ handshake: byName }, greeting))
