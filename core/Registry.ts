@@ -112,7 +112,7 @@ export class Registry implements Supervisor, Host<Door> {
     this.#local = local
     this.#said = said
     this.settings = this.#resolve(said)
-    this.turn = new Turn(Context.get(context, Scheduler.Scheduler).makeDispatcher())
+    this.turn = new Turn(Context.get(context, Scheduler.Scheduler))
     this.deadlines = new Deadlines(context)
     this.emit = observers.length === 0 ? undefined : (event) => {
       for (const observe of observers) this.#tell(observe, event)
@@ -271,9 +271,7 @@ export class Registry implements Supervisor, Host<Door> {
     try {
       observe(event)
     } catch (error) {
-      this.turn.next(() => {
-        throw error
-      })
+      this.turn.throwLater(error)
     }
   }
 

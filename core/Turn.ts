@@ -5,7 +5,7 @@
  * A handler may call anything from inside `bytes()`: send, close, kick another connection. That only changes state and
  * asks here for a flush; the outermost {@link Turn.leave} does it.
  */
-import type { SchedulerDispatcher } from "effect/Scheduler"
+import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 import { ByteWriter } from "./ByteWriter.ts"
 
 /** What is flushed at the end of a turn. */
@@ -17,13 +17,15 @@ export interface Flushable {
 export class Turn {
   /** The one scratch buffer that encoders write to. Empty between flushes. */
   readonly writer: ByteWriter = new ByteWriter()
+  readonly #scheduler: Scheduler
   readonly #dispatcher: SchedulerDispatcher
   readonly #dirty: Array<Flushable> = []
   #depth = 0
   #scheduled = false
 
-  constructor(dispatcher: SchedulerDispatcher) {
-    this.#dispatcher = dispatcher
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+    this.#dispatcher = scheduler.makeDispatcher()
   }
 
   /** Everything until the matching {@link leave} is one turn. */
@@ -57,6 +59,13 @@ export class Turn {
       } finally {
         this.leave()
       }
+    }, 0)
+  }
+
+  /** Throws an error where nobody is harmed: the tasks that one dispatcher runs together are lost behind one that throws. */
+  throwLater(error: unknown): void {
+    this.#scheduler.makeDispatcher().scheduleTask(() => {
+      throw error
     }, 0)
   }
 
