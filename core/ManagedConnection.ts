@@ -54,6 +54,8 @@ export interface Driver {
   finish(): void
   /** Interrupts what still runs, and calls `connection.release()` once it has ended. */
   interrupt(): void
+  /** Something was handed to the transport, or could not be. For drivers that have more to send than they have sent. */
+  written?(): void
 }
 
 /** Reasons not to read, as bits of one mask. */
@@ -306,6 +308,11 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   get bytesReceived(): number {
     return this.input.bytesReceived
+  }
+
+  /** Bytes that the transport has taken. */
+  get bytesSent(): number {
+    return this.#output.bytesSent
   }
 
   /** Released when the connection has ended, whatever ended it. Made when first asked for. */
@@ -591,6 +598,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       this.#wake()
     }
     this.account()
+    this.#driver.written?.()
     // Unpaused, the driver may have answered more, and begun to end.
     const left = this.#output.unsent
     if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()

@@ -223,7 +223,7 @@ const layered = <Group extends object>(
 }
 
 /** Refuses what is no group of options, and options that do not exist: whoever misspells one has not set it. */
-const known = (group: string, said: object, all: object): void => {
+export const known = (group: string, said: object, all: object): void => {
   if (typeof said !== "object" || said === null || Array.isArray(said)) {
     throw new SettingsError(group, said, "a group of options")
   }
@@ -240,7 +240,8 @@ const list = <A>(name: string, value: ReadonlyArray<A>, accepted: string): Reado
 
 const oneOf = (names: ReadonlyArray<string>): string => `one of ${names.join(", ")}`
 
-const whole = (name: string, value: number, least: number): number => {
+/** A whole number from `least`, or Infinity. */
+export const whole = (name: string, value: number, least: number): number => {
   if (value === Infinity || (Number.isSafeInteger(value) && value >= least)) return value
   throw new SettingsError(name, value, `an integer from ${least}, or Infinity`)
 }
@@ -255,7 +256,8 @@ const above = (name: string, value: number, bound: number): number => {
   throw new SettingsError(name, value, `a number above ${bound}`)
 }
 
-const choice = <A extends string>(name: string, value: A, accepted: ReadonlyArray<A>): A => {
+/** One of these. */
+export const choice = <A extends string>(name: string, value: A, accepted: ReadonlyArray<A>): A => {
   if (accepted.includes(value)) return value
   throw new SettingsError(name, value, oneOf(accepted))
 }
@@ -279,14 +281,16 @@ const rates = (limits: Required<LimitOptions>): Limits["rates"] => {
   return bounded ? { connection, address } : undefined
 }
 
-const millis = (name: string, value: Duration.Input): number => {
+/** Milliseconds of a duration, 0 included. */
+export const millis = (name: string, value: Duration.Input): number => {
   const duration = Number.isNaN(value) ? undefined : Duration.fromInput(value)
   const amount = duration === undefined || duration._tag === "None" ? NaN : Duration.toMillis(duration.value)
   if (amount >= 0) return amount
   throw new SettingsError(name, value, `milliseconds, a duration such as "30 seconds", or Infinity`)
 }
 
-const positive = (name: string, value: Duration.Input): number => {
+/** Milliseconds of a duration above 0. */
+export const positive = (name: string, value: Duration.Input): number => {
   const amount = millis(name, value)
   if (amount > 0) return amount
   throw new SettingsError(name, value, "more than 0, Infinity for no bound")
