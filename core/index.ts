@@ -7,6 +7,7 @@
 export * as Address from "./Address.ts"
 export { ByteBuffer } from "./ByteBuffer.ts"
 export { ByteWriter } from "./ByteWriter.ts"
+export * as Client from "./Client.ts"
 export * as CloseReason from "./CloseReason.ts"
 export * as Codec from "./Codec.ts"
 export * as Directory from "./Directory.ts"

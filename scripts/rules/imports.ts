@@ -81,11 +81,11 @@ const layers = [
   {
     name: "port and policies",
     paths:
-      /^core\/(?!(ManagedConnection|Connection|Plain|Replies|Session|Authentication|Login|Service|Directory|Drain|Registry|Server|Client|index)\.ts$)/,
+      /^core\/(?!(ManagedConnection|Connection|Plain|Replies|Session|Authentication|Login|Service|Directory|Drain|Registry|Server|Client|index)\.ts$|client\/)/,
   },
   { name: "connection", paths: /^core\/(Connection|ManagedConnection)\.ts$/ },
   { name: "service", paths: /^core\/(Plain|Replies|Session|Authentication|Login|Service|Directory)\.ts$/ },
-  { name: "server", paths: /^core\/(Drain|Registry|Server|Client)\.ts$/ },
+  { name: "server", paths: /^core\/(Drain|Registry|Server|Client|client\/.*)\.ts$/ },
   { name: "entry", paths: /^core\/index\.ts$/ },
 ] as const
 
