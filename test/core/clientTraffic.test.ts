@@ -135,6 +135,19 @@ describe("frames", () => {
       expect(asked.outcome).toBe("answer")
     }))
 
+  it.effect("are not taken back where they are a request that nobody waits for any more", () =>
+    Effect.gen(function* () {
+      const one = yield* dial(lines, { reconnect: soon })
+      one.peer.room = 0
+      const [given, late] = [yield* ask(one.client, "a"), yield* ask(one.client, "b", { timeout: 1_000 })]
+      yield* given.giveUp
+      yield* TestClock.adjust("2 seconds")
+      yield* one.client.send("c")
+      one.peer.reset()
+      yield* TestClock.adjust(200)
+      expect([late.outcome, one.peer.received]).toEqual(["Unknown Timeout", "c\n"])
+    }))
+
   it.effect("are also taken back from a peer that has finished writing and does not read", () =>
     Effect.gen(function* () {
       const one = yield* dial(lines, { reconnect: soon })
@@ -184,6 +197,22 @@ describe("frames", () => {
       yield* turns
       expect(one.peer.received).toBe("good\nbetter\n")
       expect(one.client.state).toBe("Ready")
+    }))
+
+  it.effect("that are sent because another could not be do not overtake those that are kept", () =>
+    Effect.gen(function* () {
+      const picky = Codec.mapOrFail(lines, {
+        decode: Result.succeed,
+        encode: (line: string) => line === "bad" ? Result.fail(Codec.invalidFrame("bad")) : Result.succeed(line),
+      })
+      const one = yield* dial(picky, { reconnect: soon }, away())
+      yield* Effect.forkChild(Effect.catch(one.client.request("bad"), () => one.client.send("instead")), {
+        startImmediately: true,
+      })
+      yield* one.client.send("kept")
+      one.otherwise = "peer"
+      yield* TestClock.adjust(200)
+      expect(one.peer.received).toBe("kept\ninstead\n")
     }))
 
   it.effect("that come wait for whoever takes them, over connections; with maxUnread of them nothing is read", () =>
@@ -361,7 +390,6 @@ describe("requests by key", () => {
       const lost = yield* asking(one.client, "1")
       one.peer.room = 0
       const kept = yield* asking(one.client, "2")
-      // An answer to what it cannot have read is none.
       one.peer.reset()
       const away = yield* asking(one.client, "3")
       yield* TestClock.adjust(200)
@@ -373,6 +401,22 @@ describe("requests by key", () => {
       one.peer.send("1=late\n3=c\n2=b\n")
       yield* turns
       expect([kept.outcome, away.outcome, one.client.usage.ignored]).toEqual(["2=b", "3=c", 1])
+    }))
+
+  it.effect("are not answered before they are sent", () =>
+    Effect.gen(function* () {
+      const { client, peer } = yield* dial(lines, { ...byKey, limits: { outboxHigh: 0, outboxLow: 0 } })
+      peer.room = 0
+      yield* Effect.forkChild(client.send("first"))
+      const kept = yield* asking(client, "1")
+      peer.send("1=a\n")
+      yield* turns
+      expect([kept.outcome, client.usage.ignored]).toEqual([undefined, 1])
+      peer.drain()
+      yield* turns
+      peer.send("1=b\n")
+      yield* turns
+      expect(kept.outcome).toBe("1=b")
     }))
 
   it.effect("take what throws for a frame without a key", () =>
