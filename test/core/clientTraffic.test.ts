@@ -256,6 +256,18 @@ describe("requests by order", () => {
       expect(yield* Effect.all([client.receive, client.receive])).toEqual(["news", "more"])
     }))
 
+  it.effect("leave no timer behind", () =>
+    Effect.gen(function* () {
+      const one = yield* dial(lines)
+      yield* TestClock.adjust("1 second")
+      const before = one.fibers()
+      const [answered, given] = [yield* ask(one.client, "a"), yield* ask(one.client, "b")]
+      yield* given.giveUp
+      one.peer.send("1\n")
+      yield* TestClock.adjust("1 second")
+      expect([answered.outcome, one.fibers()]).toEqual(["1", before])
+    }))
+
   it.effect("that wait too long, or were given up, keep their place: nobody gets their answer", () =>
     Effect.gen(function* () {
       const { client, peer } = yield* dial(lines, { requestTimeout: "5 seconds" })
