@@ -103,7 +103,7 @@ const shared = Symbol.for("anyport/Shared")
  * Whether other processes serve the same clients, now or when this one is replaced. Said by whoever starts them, before
  * the service is loaded.
  */
-export const Shared = Context.Reference<boolean>("anyport/Shared", {
+export const Shared: Context.Reference<boolean> = Context.Reference("anyport/Shared", {
   // A module of the user's may make its directory before there is anything of ours to ask.
   defaultValue: () => (globalThis as { readonly [shared]?: boolean })[shared] ?? false, // nobody else uses this symbol
 })
