@@ -51,7 +51,7 @@ export const account = (read: () => Account): Effect.Effect<void, never, Scope> 
     }),
     () =>
       Effect.suspend(() => {
-        if (!process.connected) return Effect.void
+        if (!isSupervised()) return Effect.void
         give(true)
         return Effect.asVoid(Effect.timeoutOption(Effect.interruptible(Deferred.await(taken)), takenMillis))
       }),
@@ -75,7 +75,7 @@ export const listen = (abort: (code: number) => void): Effect.Effect<Effect.Effe
     const asked = Deferred.makeUnsafe<void>()
     const ask = (): boolean => Deferred.doneUnsafe(asked, Exit.void)
     const receive = (signal: Signals.Signal) => (): void => {
-      if (process.connected) {
+      if (isSupervised()) {
         if (signal === "SIGTERM") ask()
       } else if (!ask()) abort(Signals.exitCode(signal))
     }
@@ -89,6 +89,23 @@ export const listen = (abort: (code: number) => void): Effect.Effect<Effect.Effe
     process.on("SIGTERM", receive("SIGTERM"))
     // For the supervisor; unheard, it would end a worker that gets it too.
     process.on("SIGUSR2", () => {})
+    const looking = setInterval(() => {
+      if (isSupervised()) return
+      clearInterval(looking)
+      ask()
+    }, lookMillis)
+    looking.unref()
     if (!process.connected) ask()
     return Deferred.await(asked)
   })
+
+const parent = process.ppid
+
+/**
+ * Deno does not emit `disconnect` when the supervisor was killed before it had read all that was sent to it: the channel
+ * ends by a reset then (denoland/deno#35961). Who has lost its parent is the child of another process.
+ */
+const isSupervised = (): boolean => process.connected && process.ppid === parent
+
+/** Between two looks whether the supervisor is there, in milliseconds. */
+const lookMillis = 1_000

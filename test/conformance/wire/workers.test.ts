@@ -184,6 +184,17 @@ describe.runIf(process.platform === "linux").each(runtimes)("workers on %s", { t
 
   it("who is left without a supervisor drains and ends", () => orphans(runtime))
 
+  it("so does who had told it something that it did not read any more", async () => {
+    const { child, port } = await serve(runtime, "test/conformance/wire/tells.ts --port 0 --workers 1")
+    const client = await connect(port)
+    child.signal("SIGSTOP")
+    expect(await client.ask("unread")).toBe("unread")
+    child.signal("SIGKILL")
+    expect(await client.ended()).toBe("fin")
+    client.finish()
+    await child.ended
+  })
+
   it("SIGUSR2 when new ones cannot start: the old ones stay", async () => {
     const module = temporary(`changed-${runtime}.ts`)
     writeFileSync(module, `export { default } from "${join(process.cwd(), service)}"\n`)
