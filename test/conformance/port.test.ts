@@ -130,7 +130,7 @@ describe.runIf(process.platform === "linux")("seen from outside", () => {
 
 const networks: Record<string, Options> = {
   "memory": {},
-  "memory with small buffers": { bufferSize: 1_000 },
+  "memory with small buffers": { bufferSize: 10_000 },
   "memory with splits, merges and partial writes": {
     seed: 20_261,
     faults: { split: 0.4, merge: 0.3, partialWrite: 0.3 },
