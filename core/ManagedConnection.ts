@@ -657,6 +657,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #watch(): void {
     const { deadlines, settings } = this.supervisor
     if (this.isPaused(Pause.rate)) {
+      deadlines.look()
       this.#waitForRate()
       if (this.#state !== "Open") return
     }
@@ -757,10 +758,12 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     else this.close(CloseReason.rateExceeded)
   }
 
-  /** Does not read until the rates allow more. */
+  /**
+   * Does not read until the rates allow more. By the same look at the clock as they were asked by: at a later one they
+   * may allow it, and who was told that they do not would wait for nothing.
+   */
   #waitForRate(): void {
     const { deadlines, settings: { limits: { rates } } } = this.supervisor
-    deadlines.look()
     const wait = rates === undefined ? 0 : this.#throttle!.wait(rates, deadlines)
     if (wait === 0) {
       this.unpause(Pause.rate)

@@ -1,5 +1,6 @@
 /** Frames and bytes a second, of a connection and of a client address: who is over them waits, or is ended. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
@@ -79,6 +80,30 @@ describe("frames of a connection over their rate wait", () => {
         }
       }))
   }
+
+  it.effect("also when their time comes between two looks at the clock", () =>
+    Effect.gen(function* () {
+      // Elsewhere here it stands still while the server runs; on a machine a look is later than the one before.
+      const clock = yield* Clock.Clock
+      let passed = 0n
+      let looks = 0n
+      const running: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += ++looks % 13n * 200_000n),
+      }
+      for (const service of [echo, session]) {
+        const { script } = yield* Effect.provideService(
+          limited({ frameRate: { perSecond: 50, burst: 10 } }, service),
+          Clock.Clock,
+          running,
+        )
+        const peer = script.connect()
+        peer.send(numbered(500))
+        yield* pass(15_000)
+        expect(peer.received).toBe(numbered(500))
+      }
+    }))
 
   it.effect("unread, and reading goes on afterwards", () =>
     Effect.gen(function* () {
