@@ -1,6 +1,7 @@
 /**
- * A reporter that closes a run of the tests with one plain line, `N passed, N failed`, for whoever reads only that. A
- * file that could not be loaded and an error outside of any test count as failed; skipped tests count as neither.
+ * A reporter that closes a run of the tests with plain lines for whoever reads only those: each test that failed by its
+ * name, then `N passed, N failed`. A file that could not be loaded and an error outside of any test count as failed;
+ * skipped tests count as neither.
  */
 import type { Reporter } from "vitest/node"
 
@@ -13,7 +14,9 @@ export const tally: Reporter = {
       failed += module.errors().length
       for (const test of module.children.allTests()) {
         if (test.result().state === "passed") passed++
-        if (test.result().state === "failed") failed++
+        if (test.result().state !== "failed") continue
+        failed++
+        console.log(`failed: ${module.relativeModuleId} > ${test.fullName}`)
       }
     }
     console.log(`${passed} passed, ${failed} failed`)
