@@ -14,8 +14,9 @@ export interface Stage {
 
 interface Part extends Stage {
   readonly start: number
-  /** Arrivals before it. */
+  /** Arrivals before it, and by its end. */
   readonly before: number
+  readonly after: number
 }
 
 /** The same rate all the time. */
@@ -42,14 +43,15 @@ export class Schedule {
   /** All arrivals. */
   readonly total: number
   readonly #parts: ReadonlyArray<Part>
+  #asked = 0 // the part that was asked for last: who counts arrivals up asks for that again
 
   constructor(stages: ReadonlyArray<Stage>) {
     let start = 0
     let before = 0
     this.#parts = stages.map((stage) => {
-      const part = { ...stage, start, before }
+      const part = { ...stage, start, before, after: before + arrivals(stage, stage.duration) }
       start += stage.duration
-      before += arrivals(stage, stage.duration)
+      before = part.after
       return part
     })
     this.duration = start
@@ -67,7 +69,10 @@ export class Schedule {
   /** When the n-th arrival is due, counted from 1; Infinity where there are not so many. */
   timeOf(n: number): number {
     if (n > this.total) return Infinity
-    const part = this.#parts.find((part) => part.before + arrivals(part, part.duration) + tiny >= n)!
+    let index = n > this.#parts[this.#asked]!.before + tiny ? this.#asked : 0
+    while (this.#parts[index]!.after + tiny < n) index++
+    this.#asked = index
+    const part = this.#parts[index]!
     return part.start + timeWithin(part, n - part.before)
   }
 

@@ -1,0 +1,355 @@
+/**
+ * The sessions of a run, and what is due: who sends next, and what is measured when.
+ *
+ * It has no fibers, connects nobody and ends nothing by itself; {@link ./Run.ts} does. What is due in one turn is sent
+ * together, in one write a connection.
+ *
+ * Requests of a schedule have one queue, which takes no memory: they are due in order at moments that can be calculated,
+ * so those that wait are a number. Whoever has room sends the next, and so a connection that ends takes none of them along.
+ */
+import type * as Hdr from "hdr-histogram-js"
+import { ByteWriter } from "../core/ByteWriter.ts"
+import type { Transport } from "../core/Sockets.ts"
+import type { Interval } from "./Outcome.ts"
+import type { Plan } from "./Plan.ts"
+import { histogram, record, Recorder } from "./Recorder.ts"
+import { Ring } from "./Ring.ts"
+import { Schedule } from "./Schedule.ts"
+import { type Run as Host, Session } from "./Session.ts"
+
+/** Requests of all connections at once, at most: who has none of its own bound would need memory without one. */
+const mostInFlight = 2 ** 20
+const leastInFlight = 128
+const mostIntervals = 2_000
+
+/** Everything of a run but its fibers. */
+export class Generator implements Host {
+  readonly plan: Plan
+  readonly codec: Host["codec"]
+  readonly inFlight: number
+  readonly writer = new ByteWriter()
+  readonly now: () => number
+  readonly recorder = new Recorder()
+  readonly total = new Recorder()
+  readonly lag: Hdr.Histogram = histogram()
+  measuredFrom = Infinity
+  sending = false
+  problem: string | undefined
+  intervals: Array<Interval> = []
+  readonly #cpu: () => number
+  readonly #later: (task: () => void) => void
+  readonly #sessions: Array<Session> = []
+  readonly #schedule: Schedule
+  readonly #touched: Array<Session> = []
+  readonly #turn: Array<{ readonly session: Session; readonly count: number }> = []
+  readonly #thinking = new Ring<{ readonly at: number; readonly session: Session; readonly count: number }>()
+  readonly #closing = new Ring<{ readonly at: number; readonly session: Session }>()
+  #began = 0
+  #noticed = 0 // requests of the schedule that are due
+  #dispatched = 0 // of them, sent
+  #unmeasured = 0 // of them, that were due before measuring
+  #dueAt = Infinity // the next one
+  #next = 0
+  #beats = 0
+  #settled = false
+  #tickedAt = 0
+  #longest = 0 // lag of an interval
+  #cpuBefore = 0
+  #cpuFrom = 0
+
+  /** `later` runs a task in the next turn of the loop. */
+  constructor(plan: Plan, now: () => number, cpu: () => number, later: (task: () => void) => void) {
+    this.plan = plan
+    this.now = now
+    this.#cpu = cpu
+    this.#later = later
+    this.codec = plan.framing()
+    this.inFlight = Math.min(
+      plan.inFlight,
+      Math.max(leastInFlight, Math.floor(mostInFlight / Math.max(1, plan.connections))),
+    )
+    // The warm-up goes at the rate at which measuring begins.
+    const rate = plan.stages[0]?.from ?? 0
+    this.#schedule = new Schedule([{ from: rate, to: rate, duration: plan.warmup }, ...plan.stages])
+  }
+
+  /** Connections that are there. */
+  get live(): number {
+    return this.#sessions.length
+  }
+
+  /** Replies that are waited for. */
+  get owed(): number {
+    let owed = 0
+    for (const { inFlight, unanswered } of this.#sessions) owed += inFlight + unanswered
+    return owed
+  }
+
+  /** Requests that were due while measuring, of an open run. */
+  get scheduled(): number | undefined {
+    return this.plan.mode === "open" ? this.#noticed - this.#unmeasured : undefined
+  }
+
+  /** Of those, the ones that were not sent. */
+  get unsent(): number {
+    return Math.min(this.#noticed - this.#dispatched, this.#noticed - this.#unmeasured)
+  }
+
+  /** A connection is there, and was begun at a moment. `ready` is told whether requests may be sent. */
+  join(number: number, transport: Transport, began: number, ready: (welcome: boolean) => void): Session {
+    record(this.recorder.connect, this.now() - began)
+    this.recorder.connections++
+    const session = new Session(number, transport, this)
+    session.begin((welcome) => {
+      if (welcome && this.#settled) session.abort()
+      else if (welcome) {
+        this.#sessions.push(session)
+        if (this.sending) this.#fill(session, began)
+      }
+      ready(welcome)
+    })
+    return session
+  }
+
+  // ── What happens when ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Begins to send. How connecting went so far is a result, whatever comes. */
+  start(): void {
+    this.#began = this.now()
+    this.#tickedAt = this.#began
+    this.#dueAt = this.#began + this.#schedule.timeOf(1)
+    this.total.add(this.recorder)
+    this.recorder.clear()
+    if (this.plan.warmup === 0) this.measure()
+    this.sending = true
+    for (const session of [...this.#sessions]) this.#fill(session, this.#began)
+  }
+
+  /** The warm-up is over. What was meant to be sent before is not measured, whenever its reply comes. */
+  measure(): void {
+    this.measuredFrom = this.now()
+    if (this.plan.mode === "open") this.#notice(this.measuredFrom)
+    this.#unmeasured = this.#noticed
+    this.recorder.clear()
+    this.lag.reset()
+    this.#longest = 0
+    this.#cpuFrom = this.#cpuBefore = this.#cpu()
+  }
+
+  /** CPU time since measuring began, in milliseconds. */
+  get cpu(): number {
+    return this.#cpu() - this.#cpuFrom
+  }
+
+  /** What was measured since the last time becomes an interval. */
+  cut(at: number): Interval {
+    const recorder = this.recorder.copy()
+    this.total.add(this.recorder)
+    this.recorder.clear()
+    let inFlight = 0
+    for (const session of this.#sessions) inFlight += session.inFlight
+    const used = this.#cpu()
+    const cpu = used - this.#cpuBefore
+    const interval = { at, recorder, connections: this.live, inFlight, lag: this.#longest, cpu }
+    this.#cpuBefore = used
+    this.#longest = 0
+    this.intervals.push(interval)
+    if (this.intervals.length > mostIntervals) this.#thin()
+    return interval
+  }
+
+  /** Ends sending. */
+  stop(): void {
+    const now = this.now()
+    if (this.sending && this.plan.mode === "open") this.#notice(now)
+    this.sending = false
+  }
+
+  /** What has no reply by now has none. */
+  settle(): void {
+    const now = this.now()
+    for (const session of [...this.#sessions]) {
+      const missing = session.giveUp(now)
+      this.recorder.fail("reply-timeout", missing)
+      this.recorder.fail("heartbeat-timeout", session.unanswered)
+      if (missing > 0) session.abort()
+      else session.finish()
+    }
+    this.#settled = true
+    // What was never sent has waited as well. Of millions, those of one millisecond need not be told apart.
+    for (let left = this.unsent; left > 0;) {
+      const first = this.#noticed - left + 1
+      const time = this.#schedule.timeOf(first)
+      const count = Math.max(1, Math.min(left, this.#schedule.due(time + 1) - first + 1))
+      record(this.recorder.response, now - this.#began - time, count)
+      left -= count
+    }
+  }
+
+  abort(): void {
+    for (const session of [...this.#sessions]) session.abort()
+  }
+
+  /** Sends what is due, of whoever wakes this up every `step` milliseconds. */
+  tick(step: number): void {
+    const now = this.now()
+    const lag = Math.max(0, now - this.#tickedAt - step)
+    record(this.lag, lag)
+    this.#longest = Math.max(this.#longest, lag)
+    this.#tickedAt = now
+    if (!this.sending) return
+    if (this.plan.mode === "open") this.#dispatch(now)
+    for (let next = this.#thinking.first; next !== undefined && next.at <= now; next = this.#thinking.first) {
+      this.#thinking.shift()
+      this.#ask(next.session, next.count, next.at)
+    }
+    this.#beat(now)
+    for (let next = this.#closing.first; next !== undefined; next = this.#closing.first) {
+      if (!next.session.over && next.at > now) break
+      this.#closing.shift()
+      if (next.session.over) continue
+      this.recorder.fail("close-timeout")
+      next.session.abort()
+    }
+  }
+
+  // ── What sessions say ────────────────────────────────────────────────────────────────────────────────────────────
+
+  done(session: Session, count: number, now: number): void {
+    if (this.plan.mode === "open") {
+      // In this turn it would go round and round: what is sent is done.
+      if (this.sending && this.plan.expect._tag === "None") this.#nextTurn(session, 0)
+      // Also what has become due since the last tick: the sooner the better.
+      else if (this.sending && (this.#dueAt <= now || this.#noticed > this.#dispatched)) this.#dispatch(now)
+      return
+    }
+    if (this.plan.mode === "churn") {
+      session.finish()
+      if (this.sending) this.#closing.push({ at: now + this.plan.connectTimeout, session })
+      return
+    }
+    if (!this.sending || !session.open) return
+    if (this.plan.think > 0) this.#thinking.push({ at: now + this.plan.think, session, count })
+    // Nobody has answered, and so this would never end.
+    else if (this.plan.expect._tag === "None") this.#nextTurn(session, count)
+    else this.#ask(session, count, now)
+  }
+
+  drained(session: Session): void {
+    if (!this.sending) return
+    if (this.plan.mode === "flood") this.#nextTurn(session, 0)
+    if (this.plan.mode === "open" && this.#noticed > this.#dispatched) this.#dispatch(this.now())
+  }
+
+  ended(session: Session): void {
+    const at = this.#sessions.indexOf(session)
+    if (at < 0) return
+    const last = this.#sessions.pop()!
+    if (last !== session) this.#sessions[at] = last
+    this.recorder.fail("reply-lost", session.giveUp(this.now()))
+  }
+
+  broken(problem: string): void {
+    this.problem ??= problem
+    this.sending = false
+  }
+
+  // ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** The first requests of a connection. */
+  #fill(session: Session, began: number): void {
+    switch (this.plan.mode) {
+      case "closed":
+        return this.#ask(session, this.inFlight, this.now())
+      case "churn":
+        return this.#ask(session, 1, began)
+      case "flood":
+        return this.#nextTurn(session, 0)
+      case "open":
+      case "idle":
+    }
+  }
+
+  #ask(session: Session, count: number, intended: number): void {
+    if (!session.open) return
+    for (let index = 0; index < count; index++) session.request(intended)
+    session.flush()
+  }
+
+  /** Goes on with a session when others have had their turn. */
+  #nextTurn(session: Session, count: number): void {
+    if (this.#turn.push({ session, count }) > 1) return
+    this.#later(() => {
+      for (const { session, count } of this.#turn.splice(0)) {
+        if (!this.sending || !session.open) continue
+        if (this.plan.mode === "open") {
+          this.#dispatch(this.now())
+        } else if (this.plan.mode === "closed") {
+          this.#ask(session, count, this.now())
+        } else {
+          session.flood()
+          if (session.room > 0) this.#nextTurn(session, 0)
+        }
+      }
+    })
+  }
+
+  /** Which requests have become due, and how late this is. */
+  #notice(now: number): void {
+    const due = this.#schedule.due(now - this.#began)
+    while (this.#noticed < due) {
+      this.#noticed++
+      if (this.#dueAt >= this.measuredFrom) record(this.recorder.lateness, Math.max(0, now - this.#dueAt))
+      this.#dueAt = this.#began + this.#schedule.timeOf(this.#noticed + 1)
+    }
+  }
+
+  #dispatch(now: number): void {
+    this.#notice(now)
+    const sessions = this.#sessions
+    for (let full = 0; this.#dispatched < this.#noticed && full < sessions.length; this.#next++) {
+      const session = sessions[this.#next % sessions.length]!
+      if (session.room <= 0) {
+        full++
+        continue
+      }
+      full = 0
+      this.#dispatched++
+      if (session.request(this.#began + this.#schedule.timeOf(this.#dispatched))) this.#touched.push(session)
+    }
+    for (const session of this.#touched) session.flush()
+    this.#touched.length = 0
+  }
+
+  /** One connection after the other, so that each does it once in the time and never all of them at once. */
+  #beat(now: number): void {
+    const { beat, connections } = this.plan
+    if (beat === undefined) return
+    const due = Math.floor(((now - this.#began) / beat.every) * connections)
+    // After a long stop nobody beats twice.
+    this.#beats = Math.max(this.#beats, due - connections)
+    if (this.#beats === due) return
+    const some = new Set<number>()
+    while (this.#beats < due) some.add(this.#beats++ % connections)
+    for (const session of this.#sessions) if (some.has(session.number)) session.beat()
+  }
+
+  /** Makes one interval of two. */
+  #thin(): void {
+    const pairs: Array<Interval> = []
+    for (let index = 0; index < this.intervals.length; index += 2) {
+      const one = this.intervals[index]!
+      const two = this.intervals[index + 1]
+      if (two !== undefined) one.recorder.add(two.recorder)
+      pairs.push(
+        two === undefined ? one : {
+          ...two,
+          recorder: one.recorder,
+          lag: Math.max(one.lag, two.lag),
+          cpu: one.cpu + two.cpu,
+        },
+      )
+    }
+    this.intervals = pairs
+  }
+}
