@@ -29,11 +29,24 @@ export const listenError = (address: Address, cause: unknown): ListenError => {
   return new ListenError({ problem: problems[key]?.listen ?? "Unknown", address, cause })
 }
 
-/** Why `address` cannot be connected to. */
-export const connectError = (address: Address, cause: unknown): ConnectError => {
+/** Why `address` cannot be connected to, from `source` where one was given. */
+export const connectError = (address: Address, cause: unknown, source?: string): ConnectError => {
   const key = keyOf(cause)
-  return new ConnectError({ problem: problems[key]?.connect ?? "Unknown", address, cause })
+  // A source is bound first: only then can it be that this machine has it not, or that it is of the other family.
+  if (source !== undefined && foreign.has(key)) {
+    return new ConnectError({ problem: "InvalidSource", address, source, cause })
+  }
+  return new ConnectError({ problem: problems[key]?.connect ?? "Unknown", address, source, cause })
 }
+
+/** The error of a runtime whose own sockets cannot choose where a connection comes from. */
+export const noSource = (address: Address, source: string): ConnectError => {
+  const cause = new Error("only node:net can choose a source address: connect by the adapter of Node, or leave it out")
+  return new ConnectError({ problem: "Unsupported", address, source, cause })
+}
+
+// Deno says EINVAL for an address that is not this machine's, Linux for one of the other family.
+const foreign = new Set(["EADDRNOTAVAIL", "EINVAL", "ERR_INVALID_IP_ADDRESS", "EAFNOSUPPORT"])
 
 /** How a stream ended that failed with `cause`. */
 export const transportEnd = (cause: unknown): TransportEnd =>

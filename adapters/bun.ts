@@ -37,7 +37,7 @@ import {
 } from "../core/Sockets.ts"
 import { adopt, adoptedAddress, descriptorError } from "./AdoptedListener.ts"
 import { enforce, floors } from "./Floor.ts"
-import { connectError, listenError, transportEnd } from "./SystemError.ts"
+import { connectError, listenError, noSource, transportEnd } from "./SystemError.ts"
 import { UnbindingListener } from "./UnbindingListener.ts"
 import { takeOver } from "./UnixPath.ts"
 
@@ -285,7 +285,7 @@ const boundAddress = (server: Server, { address, descriptor }: ListenOptions): A
 
 const connect = (options: ConnectOptions) =>
   Effect.acquireRelease(
-    open(options.address),
+    options.source === undefined ? open(options.address) : Effect.fail(noSource(options.address, options.source)),
     (transport) => Effect.sync(() => transport.abort()),
     { interruptible: true },
   )

@@ -39,7 +39,7 @@ import {
   type TransportEnd,
 } from "../core/Sockets.ts"
 import { enforce, floors } from "./Floor.ts"
-import { codeOf, connectError, listenError, transportEnd } from "./SystemError.ts"
+import { codeOf, connectError, listenError, noSource, transportEnd } from "./SystemError.ts"
 import { takeOver } from "./UnixPath.ts"
 
 const capabilities: Capabilities = {
@@ -417,7 +417,7 @@ const boundAddress = (server: Server, options: ListenOptions): Address.Address =
 
 const connect = (options: ConnectOptions) =>
   Effect.acquireRelease(
-    open(options.address),
+    options.source === undefined ? open(options.address) : Effect.fail(noSource(options.address, options.source)),
     (transport) => Effect.sync(() => transport.abort()),
     { interruptible: true },
   )

@@ -41,7 +41,7 @@ const capabilities: Capabilities = {
   stopAccepting: "backlog",
   adoptDescriptor: false,
   abstractUnix: true,
-  bindSource: false,
+  bindSource: true,
 }
 
 /** The options of a network. */
@@ -103,13 +103,16 @@ export class Network implements Medium {
 
   connect(options: ConnectOptions): Effect.Effect<MemoryTransport, ConnectError> {
     return Effect.suspend(() => {
-      const { address } = options
+      const { address, source: from } = options
       if (!isValid(address)) return Effect.fail(new ConnectError({ problem: "InvalidAddress", address }))
+      if (from !== undefined && !isSource(from, address)) {
+        return Effect.fail(new ConnectError({ problem: "InvalidSource", address, source: from }))
+      }
       for (const target of Address.loopbacks(address)) {
         const listener = this.#find(target)
         if (listener === undefined) continue
         if (listener.full) return Effect.fail(new ConnectError({ problem: "TimedOut", address }))
-        const source = target._tag === "Tcp" ? Address.tcp(loopback(target.host), this.#freePort()) : undefined
+        const source = target._tag === "Tcp" ? Address.tcp(from ?? loopback(target.host), this.#freePort()) : undefined
         const here = new MemoryTransport(this, source, target)
         const there = new MemoryTransport(this, target, source)
         here.join(there)
@@ -143,6 +146,10 @@ const isValid = (address: Address.Address): boolean =>
   address._tag === "Unix"
     ? address.path !== ""
     : address.host !== "" && Number.isInteger(address.port) && address.port >= 0 && address.port <= 65_535
+
+const isSource = (source: string, address: Address.Address): boolean =>
+  address._tag === "Tcp" && Address.isLocal(Address.tcp(source, 0)) &&
+  (address.host === "localhost" || isIpv4(address.host) === isIpv4(source))
 
 const overlap = (a: Address.Address, b: Address.Address): boolean => {
   if (a._tag === "Unix" || b._tag === "Unix") return Address.format(a) === Address.format(b)

@@ -45,7 +45,7 @@ const capabilities: Capabilities = {
   stopAccepting: "unbind",
   adoptDescriptor: process.platform !== "win32",
   abstractUnix: process.platform === "linux",
-  bindSource: false,
+  bindSource: true,
 }
 
 // ── Transport ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,17 +288,17 @@ const boundAddress = (server: net.Server, options: ListenOptions): Address.Addre
 
 const connect = (options: ConnectOptions) =>
   Effect.acquireRelease(
-    open(options.address),
+    open(options),
     (transport) => Effect.sync(() => transport.abort()),
     { interruptible: true },
   )
 
-const open = (address: Address.Address): Effect.Effect<Transport, ConnectError> =>
+const open = ({ address, source }: ConnectOptions): Effect.Effect<Transport, ConnectError> =>
   Effect.callback<Transport, ConnectError>((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(connectError(address, cause)))
+    const fail = (cause: unknown) => resume(Effect.fail(connectError(address, cause, source)))
     let socket: net.Socket
     try {
-      socket = net.connect({ ...endpoint(address), allowHalfOpen: true, noDelay: true, keepAlive: true })
+      socket = net.connect({ ...endpoint(address), ...from(address, source), ...clientOptions })
     } catch (cause) {
       return fail(cause)
     }
@@ -318,6 +318,16 @@ const open = (address: Address.Address): Effect.Effect<Transport, ConnectError> 
       socket.destroy()
     })
   })
+
+const clientOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true }
+
+const from = (address: Address.Address, source: string | undefined) => {
+  if (source === undefined) return {}
+  // Node would leave it out without a word for a path; from the other family Bun's `node:net` would be "refused".
+  const family = address._tag === "Unix" ? 0 : net.isIP(address.host) || net.isIP(source)
+  if (net.isIP(source) !== family) throw Object.assign(new TypeError("it is of another family"), { code: "EINVAL" })
+  return { localAddress: source }
+}
 
 // ── Addresses ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

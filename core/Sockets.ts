@@ -102,6 +102,12 @@ export interface AcceptFailure {
 /** Where to connect. */
 export interface ConnectOptions {
   readonly address: Address.Address
+  /**
+   * The IP address of this machine to connect from, in the family of `address`; the system still chooses the port. Each one
+   * has ephemeral ports of its own. Default: the system chooses. Wants `capabilities.bindSource`; without it `connect`
+   * fails with `Unsupported`, and with `InvalidSource` where this machine cannot connect from there.
+   */
+  readonly source?: string
 }
 
 /** What this runtime can do beyond the clauses. */
@@ -162,9 +168,12 @@ export type ConnectProblem =
   | "Reset"
   | "AddressUnavailable"
   | "InvalidAddress"
+  | "InvalidSource"
   | "NameNotFound"
+  | "HandshakeFailed"
   | "PermissionDenied"
   | "TooManyDescriptors"
+  | "Unsupported"
   | "UnsupportedRuntime"
   | "Unknown"
 
@@ -172,10 +181,13 @@ export type ConnectProblem =
 export class ConnectError extends Data.TaggedError("ConnectError")<{
   readonly problem: ConnectProblem
   readonly address: Address.Address
+  /** Where it was to be connected from, if that was chosen. */
+  readonly source?: string | undefined
   readonly cause?: unknown
 }> {
   override get message(): string {
-    return `Cannot connect to ${Address.format(this.address)}: ${connectProblems[this.problem]}${detail(this)}`
+    const from = this.source === undefined ? "" : ` from ${this.source}`
+    return `Cannot connect to ${Address.format(this.address)}${from}: ${connectProblems[this.problem]}${detail(this)}`
   }
 }
 
@@ -227,15 +239,24 @@ const connectProblems: Record<ConnectProblem, string> = {
   Reset: "it reset the connection",
   AddressUnavailable: "no local address or port is free for it",
   InvalidAddress: "it is not an address that can be connected to",
+  InvalidSource: "this machine has no such address, or cannot reach it from there",
   NameNotFound: "the name has no address",
+  HandshakeFailed: "it did not answer as its protocol wants",
   PermissionDenied: "permission denied",
   TooManyDescriptors: "no file descriptors are left",
+  Unsupported: "this runtime cannot do what was asked",
   UnsupportedRuntime: "this version of the runtime is too old",
   Unknown: "the system refused it",
 }
 
 // Of the others the problem says it all.
-const explained: ReadonlySet<string> = new Set(["PermissionDenied", "Unsupported", "UnsupportedRuntime", "Unknown"])
+const explained: ReadonlySet<string> = new Set([
+  "HandshakeFailed",
+  "PermissionDenied",
+  "Unsupported",
+  "UnsupportedRuntime",
+  "Unknown",
+])
 
 const detail = ({ problem, cause }: { readonly problem: string; readonly cause?: unknown }): string =>
   explained.has(problem) && cause instanceof Error ? ` (${cause.message})` : ""

@@ -22,7 +22,7 @@ const deno: Flags = {
 
 /** The flags of each. */
 export const flags = {
-  node: { missing: ["stopAccepting", "bindSource"] },
+  node: { missing: ["stopAccepting"] },
   bun: { missing: ["stopAccepting", "bindSource"] },
   deno,
   // The only way to have SO_REUSEPORT.

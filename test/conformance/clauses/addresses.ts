@@ -91,6 +91,45 @@ export const addresses = (directory: string): ReadonlyArray<Case.Case> => [
       }),
   ),
 
+  Case.make(
+    0,
+    "a server sees the address that its client chose to connect from",
+    () =>
+      Effect.gen(function* () {
+        const bound = yield* listen()
+        for (const source of ["127.0.0.2", "127.0.0.9"]) {
+          const client = yield* connect({ address: bound.address, source })
+          const server = yield* bound.next
+          const { remoteAddress } = server.transport
+          yield* expect(remoteAddress?._tag === "Tcp" && remoteAddress.host === source, `peer ${named(remoteAddress)}`)
+          yield* expect(
+            named(client.transport.localAddress) === named(remoteAddress),
+            "the ends do not know each other",
+          )
+          client.attach()
+          server.attach()
+          yield* finishBoth({ client, server })
+        }
+      }),
+    { needs: "bindSource" },
+  ),
+
+  Case.make(
+    0,
+    "a source that this machine has not, or of another family, is InvalidSource, or Unsupported where none is chosen",
+    () =>
+      Effect.gen(function* () {
+        const { capabilities } = yield* Sockets
+        const { address } = yield* listen()
+        const wanted = capabilities.bindSource ? "InvalidSource" : "Unsupported"
+        for (const source of ["192.0.2.1", "nonsense", "::1"]) {
+          yield* problem(wanted, connect({ address, source }))
+        }
+        // Nobody listens there, and that is not what is said.
+        yield* problem(wanted, connect({ address: Address.unix(`${directory}/source.sock`), source: "127.0.0.2" }))
+      }),
+  ),
+
   Case.make(0, "connecting where nobody listens is Refused", () =>
     Effect.gen(function* () {
       const address = yield* Effect.scoped(Effect.map(listen(), (bound) => bound.address))

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Address from "../../../core/Address.ts"
-import { type Listener, type ListenOptions, Sockets } from "../../../core/Sockets.ts"
+import { type ConnectOptions, type Listener, type ListenOptions, Sockets } from "../../../core/Sockets.ts"
 import { Broken, End } from "./End.ts"
 
 /** 127.0.0.1 and a port that is free. */
@@ -48,10 +48,12 @@ export const listen = (
   })
 
 /** A client, unattached, which is aborted when the scope closes. */
-export const connect = (address: Address.Address): Effect.Effect<End, unknown, Sockets | Scope.Scope> =>
+export const connect = (
+  options: ConnectOptions | Address.Address,
+): Effect.Effect<End, unknown, Sockets | Scope.Scope> =>
   Effect.gen(function* () {
     const sockets = yield* Sockets
-    return new End(yield* sockets.connect({ address }))
+    return new End(yield* sockets.connect("_tag" in options ? { address: options } : options))
   })
 
 /** Both ends of one connection. */
