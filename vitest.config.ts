@@ -1,12 +1,12 @@
 /**
- * How the tests run: one process a file, two at a time, because the machines that run them are small. Tests of core
- * and ops are of virtual time and end at once or hang; all others wait for processes and sockets.
+ * How the tests run: one process a file, two at a time, because the machines that run them are small. Tests of core,
+ * load and ops are of virtual time and end at once or hang; all others wait for processes and sockets.
  */
 import { delimiter, join } from "node:path"
 import { defineConfig } from "vitest/config"
 import { tally } from "./scripts/tally.ts"
 
-const virtual = ["test/core/**/*.test.ts", "test/ops/**/*.test.ts"]
+const virtual = ["test/core/**/*.test.ts", "test/load/**/*.test.ts", "test/ops/**/*.test.ts"]
 const interop = "test/interop/**/*.test.ts"
 const patience = { testTimeout: 30_000, hookTimeout: 30_000 }
 
