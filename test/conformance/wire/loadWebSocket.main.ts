@@ -161,7 +161,8 @@ const scenarios: Record<string, ReturnType<typeof scenario>> = {
     const whilePaused = peer.messages
     peer.call(() => peer.transport.resume())
     await peer.ended()
-    return { whilePaused, messages: peer.messages, last: peer.events.slice(-2) }
+    const inside = peer.events.filter((event) => event.startsWith("INSIDE")).length
+    return { whilePaused, messages: peer.messages, inside, last: peer.events.slice(-2) }
   }),
 
   backpressure: scenario("/deaf", async (peer) => {

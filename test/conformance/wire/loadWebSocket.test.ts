@@ -92,7 +92,7 @@ const wanted: Record<string, unknown> = {
   },
   many: { seen: true },
   early: { seen: ["text one", "text two", "fin", "closed Finished"] },
-  pause: { seen: { whilePaused: 3, messages: 2_000, last: ["fin", "closed Finished"] } },
+  pause: { seen: { whilePaused: 3, messages: 2_000, inside: 0, last: ["fin", "closed Finished"] } },
   backpressure: { seen: { bounded: true, most: true, writableBefore: false } },
   abort: { seen: ["closed Aborted", 0] },
   ping: { seen: ["text pong hi", "fin", "closed Finished"] },
