@@ -1,0 +1,83 @@
+/**
+ * What each kind of error means, and what to do about it.
+ */
+import type { Failure } from "./Recorder.ts"
+
+/** What is known of a kind of error. */
+export interface Remedy {
+  /** What happened, as a sentence goes on after "12 times". */
+  readonly meaning: string
+  /** What to do about it. */
+  readonly remedy: string
+  /** What one of these errors is one of: an attempt to connect, a connection, or a request. */
+  readonly of: "connection" | "request"
+}
+
+/** Every kind of error. */
+export const remedies: { readonly [F in Failure]: Remedy } = {
+  "connect-refused": {
+    meaning: "nobody listens at the target, or its queue of new connections is full",
+    remedy: "check host and port, and that the server is up; else raise its backlog or connect more slowly",
+    of: "connection",
+  },
+  "connect-timeout": {
+    meaning: "no answer to a connection in time",
+    remedy: "check the way to the target (a firewall drops silently), its accept queue, or raise --connect-timeout",
+    of: "connection",
+  },
+  "connect-failed": {
+    meaning: "a connection could not be made",
+    remedy: "check the address, the route to it and the permissions of this process",
+    of: "connection",
+  },
+  "ports-exhausted": {
+    meaning: "this machine has no local port left towards the target; the server is not the limit",
+    remedy: "connect from several addresses: --source-address 127.0.0.2-127.0.0.9",
+    of: "connection",
+  },
+  "name-not-found": {
+    meaning: "the host name of the target has no address",
+    remedy: "check its spelling and this machine's name server, or name the address",
+    of: "connection",
+  },
+  "descriptors-exhausted": {
+    meaning: "this process may open no more files; the server is not the limit",
+    remedy: "raise the limit in the shell (ulimit -n 65536), or use --processes",
+    of: "connection",
+  },
+  "hello-refused": {
+    meaning: "the answer to --hello was another one than expected",
+    remedy: "check what is sent and what is expected; the server may limit logins",
+    of: "connection",
+  },
+  "closed-by-server": {
+    meaning: "the server closed a connection that was in use",
+    remedy: "look at its log for the reason: a limit, a timeout, an error of protocol, or a restart",
+    of: "connection",
+  },
+  "reset": {
+    meaning: "a connection was cut off without a goodbye",
+    remedy: "look whether the server died, or sheds load; a proxy in between may do it too",
+    of: "connection",
+  },
+  "reply-wrong": {
+    meaning: "a reply was another one than --expect says, or nobody had asked",
+    remedy: "check --expect and --framing with a single request first",
+    of: "request",
+  },
+  "reply-invalid": {
+    meaning: "what the server sent is no frame",
+    remedy: "check --framing: it has to be that of the server",
+    of: "connection",
+  },
+  "reply-timeout": {
+    meaning: "a request had no reply when the run ended",
+    remedy: "the server is slower than the load, or does not answer every request: then --expect none",
+    of: "request",
+  },
+}
+
+/** What is known of a kind of error; of one that is not known, little. */
+export const remedy = (kind: string): Remedy =>
+  Object.entries(remedies).find(([name]) => name === kind)?.[1] ??
+    { meaning: "a kind of error that this version does not know", remedy: "read it with a newer one", of: "request" }
