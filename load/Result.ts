@@ -191,7 +191,7 @@ export const make = (plan: Plan, outcome: Outcome, facts: Facts, verdict: Verdic
     cut: outcome.cut,
     measured: Interval.rounded(measured),
     rates: {
-      ...scheduled === undefined ? {} : { target: perSecond(scheduled, measured) },
+      ...scheduled === undefined ? {} : { target: target(plan, measured) },
       sent: perSecond(total.sent, measured),
       achieved: perSecond(total.replies, measured),
     },
@@ -253,6 +253,12 @@ const unconnected: ReadonlySet<string> = new Set([
 ])
 
 const ratio = (part: number, whole: number): number => part === 0 ? 0 : part / Math.max(part, whole)
+
+/** What the schedule wanted while it was measured, which may have been for a little longer, or not to its end. */
+const target = ({ stages }: Plan, measured: number): number => {
+  const schedule = new Schedule(stages)
+  return perSecond(schedule.due(measured), Math.min(measured, schedule.duration))
+}
 
 const perSecond = (count: number, millis: number): number =>
   millis === 0 ? 0 : Interval.rounded((count * 1_000) / millis)
