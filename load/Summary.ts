@@ -5,6 +5,7 @@ import type { Distribution } from "./Distribution.ts"
 import { histograms } from "./Recorder.ts"
 import { remedy } from "./Remedy.ts"
 import type { Result, Search } from "./Result.ts"
+import { printable } from "./Text.ts"
 import * as Units from "./Units.ts"
 
 /** The text of a result. It ends with a line break. */
@@ -186,6 +187,3 @@ const table = (rows: ReadonlyArray<ReadonlyArray<string>>, align: string): Lines
       .join("  ").trimEnd()
   )
 }
-
-/** Text from outside moves no cursor and rings no bell. */
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}]/gu, "?")
