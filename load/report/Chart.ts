@@ -38,13 +38,13 @@ export interface Chart {
 
 // In units of the drawing, which is scaled to its column.
 const width = 460
-const height = 270
-const left = 60
+const height = 274
+const left = 66
 const right = 14
 const top = 26
-const bottom = 46
+const bottom = 50
 /** About, and with the larger letters of a phone. */
-const characterWidth = 8.5
+const characterWidth = 10
 
 /** A figure with the chart, its title and its legend. */
 export const chart = (chart: Chart): string => {
@@ -93,7 +93,7 @@ const grid = ({ x, y }: Chart, h: Place, v: Place): string => {
     const drawn = `<line class="grid" x1="${coordinate(at)}" y1="${y1}" x2="${coordinate(at)}" y2="${y2}"/>`
     if (middle - half < taken) return drawn
     taken = middle + half
-    return `${drawn}<text class="tick middle" x="${coordinate(middle)}" y="${coordinate(height - bottom + 18)}">` +
+    return `${drawn}<text class="tick middle" x="${coordinate(middle)}" y="${coordinate(height - bottom + 21)}">` +
       `${escape(text)}</text>`
   })
   const labels = [
@@ -162,5 +162,5 @@ const hovers = ({ x, y, places, series }: Chart, h: Place, v: Place): string =>
     }" height="${height - top - bottom}"/><line x1="${coordinate(at)}" y1="${top}" x2="${coordinate(at)}" y2="${
       height - bottom
     }"/>${dots.join("")}` +
-      `<text x="4" y="${top - 10}">${escape([x.format(place), ...said].join(" · "))}</text></g>`
+      `<text x="0" y="${top - 10}">${escape([x.format(place), ...said].join(" · "))}</text></g>`
   }).join("\n")

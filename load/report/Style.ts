@@ -37,7 +37,7 @@ p { margin: 0 0 8px; }
 figure, .scroll { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; margin: 0; }
 figure { padding: 12px 14px 6px; min-width: 0; display: flex; flex-direction: column; }
 figcaption { font-weight: 600; }
-figure > svg { display: block; width: 100%; height: auto; margin-top: auto; }
+figure > svg { display: block; width: 100%; height: auto; margin-top: auto; overflow: visible; }
 figure > p { margin: auto; padding: 40px 0; color: var(--soft); }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 2px 0 4px; padding: 0; font-size: 13px; color: var(--soft); }
 .swatch { width: 22px; height: 10px; margin-right: 6px; }
@@ -54,7 +54,7 @@ svg .middle { text-anchor: middle; }
 .d5, .b5 { fill: var(--c5); }
 .at > * { opacity: 0; }
 .at > line { stroke: var(--soft); }
-svg .at > text { fill: var(--ink); font-size: 12px; }
+svg .at > text { fill: var(--ink); font-size: 11.5px; }
 .at:hover > :not(rect) { opacity: 1; }
 figure > svg:hover > .above { opacity: 0; }
 .scroll { overflow-x: auto; }
@@ -67,9 +67,9 @@ td:nth-child(n + 3):not(.number):not(:empty) { min-width: 11em; }
 .number { text-align: right; white-space: nowrap; }
 details { margin-top: 24px; }
 summary { cursor: pointer; font-weight: 600; margin-bottom: 10px; }
-@media (max-width: 600px) { svg text { font-size: 15px; } }
+@media (max-width: 600px) { svg text { font-size: 14.5px; } }
 @media print { body { background: none; } figure, .tile, .scroll { break-inside: avoid; } }
 `
 
 /** Names the style sheet to a content security policy, which allows nothing else. A test says what it has to be. */
-export const hash = "sha256-UQDsZNJ1BvwhQnjkTAP2LWhBpCbCg+0ZQu1XKX2QTGY="
+export const hash = "sha256-b+zUKH7NdjYYN/tghTlTSvOzyY53mOTwzjcEDr0a4pc="
