@@ -70,7 +70,7 @@ export class Generator implements Host {
     )
     // The warm-up goes at the rate at which measuring begins.
     const rate = plan.stages[0]?.from ?? 0
-    this.#schedule = new Schedule([{ from: rate, to: rate, duration: plan.warmup }, ...plan.stages])
+    this.#schedule = new Schedule([{ from: rate, to: rate, duration: plan.warmup }, ...plan.stages], plan.phase)
   }
 
   /** Connections that are there. */

@@ -54,6 +54,8 @@ export interface Plan {
   readonly inFlight: number
   /** The rate of an open run. */
   readonly stages: ReadonlyArray<Stage>
+  /** Of the schedule: what of an arrival is due at the beginning, from 0 to below 1. Default 0. */
+  readonly phase?: number
   /** What is not measured, in front of `duration`. */
   readonly warmup: number
   readonly duration: number
@@ -69,6 +71,8 @@ export interface Plan {
   readonly grace: number
   /** Connections that are being made at once. */
   readonly connecting: number
+  /** Connections that are begun in a second, at first. Default: as fast as it goes. */
+  readonly connectRate?: number
   /** A connection that ended is made again. */
   readonly reconnect: boolean
   readonly seed: number

@@ -37,6 +37,8 @@ export interface Options {
   readonly now?: () => number
   /** Is told of every second that was measured. */
   readonly onInterval?: (interval: Interval) => void
+  /** Is told how many connections there are (of a churn, none yet), before anything is sent. Sending waits for it. */
+  readonly ready?: (connected: number) => Effect.Effect<void>
   /** Ends the run early, with what was measured. */
   readonly stop?: Effect.Effect<void>
 }
@@ -120,9 +122,10 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     if (options.stop !== undefined) yield* Effect.forkScoped(Effect.andThen(options.stop, stopped.open))
     const isOver = (): boolean => stopped.isOpen() || generator.problem !== undefined
 
+    const pace = second / (plan.connectRate ?? Infinity)
     const connectAll = Effect.forEach(
       Array.from({ length: plan.connections }, (_, number) => number),
-      (number) => Effect.forkScoped(keep(number)),
+      (number) => Effect.forkScoped(pace === 0 ? keep(number) : Effect.delay(keep(number), number * pace)),
       { discard: true },
     )
     if (plan.mode !== "churn") {
@@ -142,7 +145,9 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
       cut: isOver() || measured === 0,
       problem: generator.problem,
     })
-    if (isOver() || (connected === 0 && plan.mode !== "churn")) {
+    const isThere = connected > 0 || plan.mode === "churn"
+    if (isThere && options.ready !== undefined) yield* Effect.raceFirst(options.ready(connected), stopped.await)
+    if (isOver() || !isThere) {
       generator.total.add(generator.recorder)
       return outcome(0, 0)
     }

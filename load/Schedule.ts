@@ -45,9 +45,13 @@ export class Schedule {
   readonly #parts: ReadonlyArray<Part>
   #asked = 0 // the part that was asked for last: who counts arrivals up asks for that again
 
-  constructor(stages: ReadonlyArray<Stage>) {
+  /**
+   * `phase` is what is due at the beginning already, from 0 to below 1 of an arrival. Generators that share a load, each with
+   * the same part of its rates, differ in it: together they have the arrivals of the whole, evenly spaced, none of them twice.
+   */
+  constructor(stages: ReadonlyArray<Stage>, phase = 0) {
     let start = 0
-    let before = 0
+    let before = phase
     this.#parts = stages.map((stage) => {
       const part = { ...stage, start, before, after: before + arrivals(stage, stage.duration) }
       start += stage.duration
