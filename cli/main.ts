@@ -5,12 +5,13 @@
 import * as Command from "effect/cli/Command"
 import { build } from "./build.ts"
 import { doctor } from "./doctor.ts"
+import { load } from "./load.ts"
 import { run } from "./run.ts"
 import { serve } from "./serve.ts"
 
 await run((exit) =>
   Command.make("anyport").pipe(
     Command.withDescription("One TCP server for Node, Bun and Deno"),
-    Command.withSubcommands([serve(exit), build, doctor(exit)]),
+    Command.withSubcommands([serve(exit), load(exit), build, doctor(exit)]),
   )
 )

@@ -1,0 +1,338 @@
+/**
+ * What was asked for, read and checked: a plan, and what becomes of its result. Everything that can be wrong with flags is
+ * found here, before anything is sent, and said in one line.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { readFileSync, statSync } from "node:fs"
+import { resolve } from "node:path"
+import * as Duration from "../../core/Duration.ts"
+import * as Beat from "../../load/Beat.ts"
+import * as Expectation from "../../load/Expectation.ts"
+import * as FindMax from "../../load/FindMax.ts"
+import * as Fit from "../../load/Fit.ts"
+import * as Framing from "../../load/Framing.ts"
+import * as Hello from "../../load/Hello.ts"
+import * as MessageFile from "../../load/MessageFile.ts"
+import type { Mode, Plan } from "../../load/Plan.ts"
+import { isProblem, type Problem } from "../../load/Problem.ts"
+import { constant, Schedule, type Stage } from "../../load/Schedule.ts"
+import * as Sources from "../../load/Sources.ts"
+import * as Stages from "../../load/Stages.ts"
+import * as Target from "../../load/Target.ts"
+import * as Template from "../../load/Template.ts"
+import * as Threshold from "../../load/Threshold.ts"
+import * as Permissions from "../../ops/permissions.ts"
+import * as Size from "../size.ts"
+import { UsageError } from "../UsageError.ts"
+import type { Input } from "./flags.ts"
+
+/** What was asked for. */
+export interface Ask {
+  readonly plan: Plan
+  /** As they were asked for, for the result. */
+  readonly framing: string
+  readonly message: string
+  readonly thresholds: ReadonlyArray<Threshold.Threshold>
+  /** The highest rate is searched for. */
+  readonly search: Search | undefined
+  readonly processes: number
+}
+
+/** How the highest rate is searched for. All times in milliseconds. */
+export interface Search {
+  readonly thresholds: ReadonlyArray<Threshold.Threshold>
+  readonly start: number
+  readonly trial: number
+  readonly confirmation: number
+}
+
+/** What applies where nothing is said. All times in milliseconds. */
+export const defaults = {
+  connections: 50,
+  inFlight: 1,
+  duration: 10_000,
+  warmup: 1_000,
+  connectTimeout: 5_000,
+  grace: 2_000,
+  /** Connections that are being made at once: fewer than most servers' queue of new ones holds. */
+  connecting: 100,
+  messageBytes: 64,
+  seed: 1,
+} as const
+
+/** Of any time that is given, in milliseconds. */
+const longest = 86_400_000
+/** Of a file of messages, in bytes. */
+const largestFile = 256 * 1_024 * 1_024
+/** A trial of a search is so much shorter than its confirmation. */
+const trialsInConfirmation = 6
+
+/** What the flags ask for. */
+export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return<Ask, UsageError> {
+  if (Option.isNone(input.target)) {
+    return yield* fail(`There is nothing to load: give ${Target.accepted}`)
+  }
+  const mode = yield* modeOf(input)
+  const together = wrongTogether(input, mode)
+  if (together !== undefined) return yield* fail(together)
+  const target = yield* checked(Target.parse(input.target.value))
+  const expect = yield* Option.match(input.expect, {
+    onNone: () => Effect.succeed({ _tag: "Any" } as const),
+    onSome: (text) => checked(Expectation.parse(text), "--expect"),
+  })
+  const maxFrame = yield* sizeOf(input.maxFrame, "--max-frame")
+  const framing = yield* checked(
+    Framing.parse(Option.getOrUndefined(input.framing), target, {
+      expect,
+      ...maxFrame === undefined ? {} : { maxFrame },
+    }),
+    "--framing",
+  )
+  const seed = Option.getOrElse(input.seed, () => defaults.seed)
+  const { content, message } = yield* contentOf(input, framing, seed)
+  const hello = yield* Option.match(input.hello, {
+    onNone: () => Effect.succeed(undefined),
+    onSome: (text) => checked(Hello.parse(text, Option.getOrUndefined(input.helloExpect)), "--hello"),
+  })
+  const beat = yield* Option.match(input.heartbeat, {
+    onNone: () => Effect.succeed(undefined),
+    onSome: (text) => checked(Beat.parse(text), "--heartbeat"),
+  })
+  const sources = yield* Option.match(input.sourceAddress, {
+    onNone: () => Effect.succeed<ReadonlyArray<string>>([]),
+    onSome: (text) => checked(Sources.parse(text), "--source-address"),
+  })
+  const inFlight = Option.getOrElse(input.inFlight, () => defaults.inFlight)
+  const misfit = Fit.problemOf({ target, framing, content, expect, hello, beat, sources, mode, inFlight })
+  if (misfit !== undefined) return yield* fail(misfit)
+
+  const search = yield* searchOf(input)
+  const given = yield* timeOf(input.duration, "--duration")
+  const stages = yield* stagesOf(input, given ?? defaults.duration)
+  const connectRate = yield* rateOf(input.connectRate, "--connect-rate")
+  const plan: Plan = {
+    target,
+    sources,
+    framing: framing.codec,
+    mode,
+    connections: Option.getOrElse(input.connections, () => defaults.connections),
+    inFlight,
+    stages,
+    warmup: (yield* timeOf(input.warmup, "--warmup", true)) ?? defaults.warmup,
+    duration: stages.length === 0 ? given ?? defaults.duration : new Schedule(stages).duration,
+    think: (yield* timeOf(input.think, "--think", true)) ?? 0,
+    messages: content,
+    expect,
+    hello,
+    beat,
+    connectTimeout: (yield* timeOf(input.connectTimeout, "--connect-timeout")) ?? defaults.connectTimeout,
+    grace: (yield* timeOf(input.grace, "--grace", true)) ?? defaults.grace,
+    connecting: defaults.connecting,
+    ...connectRate === undefined ? {} : { connectRate },
+    reconnect: true,
+    seed,
+  }
+  const processes = Option.getOrElse(input.processes, () => 1)
+  if (processes > plan.connections) {
+    return yield* fail(
+      `--processes ${processes} share ${plan.connections} connections; give --connections ${processes}`,
+    )
+  }
+  return {
+    plan,
+    framing: framing.name,
+    message,
+    thresholds: yield* thresholdsOf(input.threshold),
+    search,
+    processes,
+  }
+})
+
+/** The part of what was asked for that one of several processes does: together they do all of it. */
+export const share = (ask: Ask, index: number, of: number): Ask => {
+  const { plan } = ask
+  const first = Math.floor((plan.connections * index) / of)
+  const { connectRate, messages } = plan
+  return {
+    ...ask,
+    plan: {
+      ...plan,
+      connections: Math.floor((plan.connections * (index + 1)) / of) - first,
+      stages: plan.stages.map(({ from, to, duration }) => ({ from: from / of, to: to / of, duration })),
+      phase: (of - 1 - index) / of,
+      ...connectRate === undefined ? {} : { connectRate: connectRate / of },
+      // Connections are numbered as they would be in one process.
+      messages: { ...messages, next: (connection) => messages.next(first + connection) },
+    },
+  }
+}
+
+/** The same at another rate for another time, in milliseconds. */
+export const atRate = (ask: Ask, rate: number, duration: number): Ask => ({
+  ...ask,
+  plan: { ...ask.plan, stages: constant(rate, duration), duration },
+})
+
+/** The thresholds that flags say. */
+export const thresholdsOf = (
+  texts: ReadonlyArray<string>,
+): Effect.Effect<ReadonlyArray<Threshold.Threshold>, UsageError> =>
+  Effect.map(
+    Effect.forEach(texts, (text) => checked(Threshold.parse(text), "--threshold")),
+    (thresholds) => thresholds.flat(),
+  )
+
+// ── What goes together ─────────────────────────────────────────────────────────────────────────────────────────────
+
+const modeOf = (input: Input): Effect.Effect<Mode, UsageError> => {
+  const rated = Option.isSome(input.rate) || Option.isSome(input.stages) || Option.isSome(input.findMax)
+  const mode = Option.getOrElse(input.mode, () => rated ? "open" as const : "closed" as const)
+  switch (mode) {
+    case "closed":
+    case "open":
+    case "idle":
+    case "churn":
+    case "flood":
+      return Effect.succeed(mode)
+    default:
+      return fail(`--mode ${mode} is not there yet; accepted are closed, open, idle, churn and flood`)
+  }
+}
+
+/** Which modes a flag means something in; all others refuse it, rather than to ignore it. */
+const meant: ReadonlyArray<readonly [name: keyof Input, flag: string, modes: ReadonlyArray<Mode>]> = [
+  ["rate", "--rate", ["open"]],
+  ["stages", "--stages", ["open"]],
+  ["findMax", "--find-max", ["open"]],
+  ["inFlight", "--in-flight", ["closed", "open"]],
+  ["think", "--think", ["closed"]],
+  ["message", "--message", ["closed", "open", "churn", "flood"]],
+  ["messageFile", "--message-file", ["closed", "open", "churn", "flood"]],
+  ["expect", "--expect", ["closed", "open", "churn", "flood"]],
+  ["heartbeat", "--heartbeat", ["closed", "open", "idle", "flood"]],
+]
+
+/** Flags of which one says what the other does. */
+const either: ReadonlyArray<readonly [keyof Input, string, keyof Input, string]> = [
+  ["rate", "--rate", "stages", "--stages"],
+  ["duration", "--duration", "stages", "--stages"],
+  ["findMax", "--find-max", "stages", "--stages"],
+  ["message", "--message", "messageFile", "--message-file"],
+]
+
+const wrongTogether = (input: Input, mode: Mode): string | undefined => {
+  const isGiven = (name: keyof Input): boolean => {
+    const value = input[name]
+    return typeof value === "object" && "_tag" in value && value._tag === "Some"
+  }
+  for (const [name, flag, modes] of meant) {
+    if (!modes.includes(mode) && isGiven(name)) {
+      return `${flag} is for --mode ${modes.join(" or ")}, and not for ${mode}`
+    }
+  }
+  for (const [one, first, other, second] of either) {
+    if (isGiven(one) && isGiven(other)) return `${first} excludes ${second}; give one or the other`
+  }
+  if (mode === "open" && !isGiven("rate") && !isGiven("stages") && !isGiven("findMax")) {
+    return "--mode open wants a rate; give --rate 1000, --stages or --find-max"
+  }
+  if (isGiven("findMax") && input.threshold.length > 0) {
+    return "--find-max says what has to hold; leave out --threshold"
+  }
+  if (isGiven("helloExpect") && !isGiven("hello")) return "--hello-expect is the answer to --hello; give that too"
+  if (input.iOwnThisTarget) return `--i-own-this-target is for hostile modes, and not for ${mode}`
+  return undefined
+}
+
+// ── What single flags say ──────────────────────────────────────────────────────────────────────────────────────────
+
+const searchOf = Effect.fnUntraced(function* (input: Input): Effect.fn.Return<Search | undefined, UsageError> {
+  if (Option.isNone(input.findMax)) return undefined
+  const confirmation = (yield* timeOf(input.duration, "--duration")) ?? FindMax.defaults.confirmation
+  return {
+    thresholds: yield* checked(Threshold.parse(input.findMax.value), "--find-max"),
+    start: (yield* rateOf(input.rate, "--rate")) ?? FindMax.defaults.start,
+    trial: confirmation / trialsInConfirmation,
+    confirmation,
+  }
+})
+
+const stagesOf = Effect.fnUntraced(function* (
+  input: Input,
+  duration: number,
+): Effect.fn.Return<ReadonlyArray<Stage>, UsageError> {
+  if (Option.isSome(input.stages)) return yield* checked(Stages.parse(input.stages.value), "--stages")
+  const rate = yield* rateOf(input.rate, "--rate")
+  if (rate === undefined) return []
+  const stages = constant(rate, duration)
+  return new Schedule(stages).total > 0
+    ? stages
+    : yield* fail(`--rate ${rate} has no request in ${duration} ms; give a higher rate or a longer --duration`)
+})
+
+const contentOf = Effect.fnUntraced(function* (
+  { message, messageFile }: Input,
+  framing: Framing.Framing,
+  seed: number,
+) {
+  if (Option.isSome(messageFile)) {
+    const file = messageFile.value
+    const content = yield* checked(MessageFile.parse(yield* read(file), framing), `--message-file ${file}`)
+    return { content, message: `file ${file}` }
+  }
+  const fixed = /^fixed:(\d+)$/.exec(framing.name)?.[1]
+  const template = Option.getOrElse(message, () => `{size:${fixed ?? defaults.messageBytes}}`)
+  return { content: yield* checked(Template.parse(template, { seed }), "--message"), message: template }
+})
+
+const read = (file: string): Effect.Effect<Uint8Array, UsageError> =>
+  Effect.suspend(() => {
+    const path = resolve(file)
+    const permission = { name: "read", path } as const
+    if (!Permissions.granted(permission)) {
+      return fail(`--message-file: reading ${path} was not allowed; run deno with ${Permissions.flag(permission)}`)
+    }
+    try {
+      const { size } = statSync(path)
+      if (size > largestFile) {
+        return fail(`--message-file: Expected a file of at most ${largestFile} bytes, got ${size} in ${path}`)
+      }
+      return Effect.succeed(readFileSync(path))
+    } catch (error) {
+      const code = error instanceof Error && "code" in error ? error.code : undefined
+      return fail(`--message-file: ${code === "ENOENT" ? `there is no file ${path}` : String(error)}`)
+    }
+  })
+
+const timeOf = (
+  text: Option.Option<string>,
+  flag: string,
+  none = false,
+): Effect.Effect<number | undefined, UsageError> => {
+  if (Option.isNone(text)) return Effect.succeed(undefined)
+  const millis = Duration.parse(text.value)
+  if (millis === Infinity && none) return Effect.succeed(0)
+  return millis === undefined || millis > longest
+    ? fail(
+      `${flag}: Expected a duration up to 24h such as 250ms, 30s or 5m${none ? ", or off" : ""}, got ${text.value}`,
+    )
+    : Effect.succeed(millis)
+}
+
+const rateOf = (text: Option.Option<string>, flag: string): Effect.Effect<number | undefined, UsageError> =>
+  Option.isNone(text) ? Effect.succeed(undefined) : checked(Stages.parseRate(text.value), flag)
+
+const sizeOf = (text: Option.Option<string>, flag: string): Effect.Effect<number | undefined, UsageError> => {
+  if (Option.isNone(text)) return Effect.succeed(undefined)
+  const bytes = Size.parse(text.value)
+  return bytes === undefined || bytes > Framing.largest
+    ? fail(`${flag}: Expected a size up to ${Framing.largest} bytes such as 512, 64KiB or 1MiB, got ${text.value}`)
+    : Effect.succeed(bytes)
+}
+
+/** What was read, or the usage error that says where it stands and what is wrong. */
+const checked = <A>(value: A | Problem, flag?: string): Effect.Effect<A, UsageError> =>
+  isProblem(value) ? fail(flag === undefined ? value.problem : `${flag}: ${value.problem}`) : Effect.succeed(value)
+
+const fail = (message: string): Effect.Effect<never, UsageError> => Effect.fail(new UsageError({ message }))

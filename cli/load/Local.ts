@@ -1,0 +1,74 @@
+/**
+ * A run in this process.
+ */
+import * as Effect from "effect/Effect"
+import { availableParallelism } from "node:os"
+import { performance } from "node:perf_hooks"
+import process from "node:process"
+import { Sockets } from "../../core/Sockets.ts"
+import * as Result from "../../load/Result.ts"
+import * as Run from "../../load/Run.ts"
+import { verdict } from "../../load/Verdict.ts"
+import { version } from "../version.ts"
+import type { Ask } from "./Ask.ts"
+import * as Second from "./Second.ts"
+
+/** Who follows a run, and ends it. */
+export interface Watch {
+  /** So many connections are there. Sending waits for it. */
+  readonly ready: (connected: number) => Effect.Effect<void>
+  readonly second: (second: Second.Second) => void
+  /** Ends the run early. */
+  readonly stop: Effect.Effect<void>
+}
+
+/** One run of what was asked for. */
+export const run = Effect.fnUntraced(function* (
+  { plan, framing, message }: Ask,
+  watch: Watch,
+): Effect.fn.Return<Result.Result, never, Sockets> {
+  const { capabilities } = yield* Sockets
+  let startedAt = new Date()
+  let from = 0
+  const outcome = yield* Run.run(plan, {
+    cpu,
+    now: () => performance.now(),
+    ready: (connected) =>
+      Effect.tap(watch.ready(connected), () =>
+        Effect.sync(() => {
+          startedAt = new Date()
+        })),
+    onInterval(interval) {
+      watch.second(Second.of(interval, from))
+      from = interval.at
+    },
+    stop: watch.stop,
+  })
+  const facts = {
+    ...runtimeOf(capabilities.runtime),
+    platform: `${process.platform} ${process.arch}`,
+    cpus: availableParallelism(),
+    startedAt: startedAt.toISOString(),
+    framing,
+    message,
+  }
+  const found = verdict(plan.mode, outcome)
+  return Result.make(plan, outcome, facts, {
+    generatorBound: found._tag === "GeneratorBound",
+    invalid: found._tag === "Invalid" ? [found.reason] : [],
+    warnings: found._tag === "GeneratorBound" ? [`The generator was the limit, for ${found.reason}`] : [],
+  })
+})
+
+/** CPU time of this process so far, in milliseconds. */
+const cpu = (): number => {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1_000
+}
+
+/** `node 24.21.0`, or `bun 1.4.5 by node:net`. */
+const runtimeOf = (text: string): { readonly runtime: string; readonly versions: Readonly<Record<string, string>> } => {
+  const [name = "", number = "", ...rest] = text.split(" ")
+  const runtime = [name, ...rest].join(" ")
+  return { runtime, versions: { [runtime]: number, anyport: version } }
+}

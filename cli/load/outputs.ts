@@ -1,0 +1,99 @@
+/**
+ * Where a result goes. That it can go there is asked before the run: nobody wants to hear it behind an hour of load.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { accessSync, constants, existsSync, statSync, writeFileSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import process from "node:process"
+import { encode, type Result } from "../../load/Result.ts"
+import { summary } from "../../load/Summary.ts"
+import * as Permissions from "../../ops/permissions.ts"
+import { UsageError } from "../UsageError.ts"
+import type { Outputs } from "./flags.ts"
+
+/** Refuses files that could not be written. */
+export const check = (outputs: Outputs): Effect.Effect<void, UsageError> =>
+  Effect.suspend(() => {
+    const files = filesOf(outputs)
+    for (const [flag, file] of files) {
+      const problem = unwritable(resolve(file))
+      if (problem !== undefined) return Effect.fail(new UsageError({ message: `${flag} ${file}: ${problem}` }))
+    }
+    const twice = files.find(([, file], index) =>
+      files.some(([, other], at) => at < index && resolve(other) === resolve(file))
+    )
+    return twice === undefined
+      ? Effect.void
+      : Effect.fail(new UsageError({ message: `${twice[0]} ${twice[1]}: another flag names the same file` }))
+  })
+
+/** Writes a result everywhere, and says which files could not be written, a line for each. */
+export const write = (result: Result, outputs: Outputs): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.promise(async () => {
+    const problems: Array<string> = []
+    for (const [flag, file, text] of await textsOf(result, outputs)) {
+      try {
+        writeFileSync(resolve(file), text)
+      } catch (error) {
+        problems.push(`${flag} ${file}: ${error instanceof Error ? error.message : String(error)}`)
+      }
+    }
+    if (isJsonOnStdout(outputs)) {
+      await put(process.stdout, encode(result))
+      if (!outputs.quiet) await put(process.stderr, summary(result))
+    } else await put(process.stdout, summary(result))
+    return problems
+  })
+
+const isJsonOnStdout = ({ json }: Outputs): boolean => Option.contains(json, "-")
+
+const filesOf = ({ json, report, hgrm }: Outputs): ReadonlyArray<readonly [flag: string, file: string]> =>
+  ([["--json", json], ["--report", report], ["--hgrm", hgrm]] as const).flatMap(([flag, file]) =>
+    Option.isNone(file) || (flag === "--json" && file.value === "-") ? [] : [[flag, file.value] as const]
+  )
+
+const textsOf = async (
+  result: Result,
+  outputs: Outputs,
+): Promise<ReadonlyArray<readonly [flag: string, file: string, text: string]>> =>
+  await Promise.all(
+    filesOf(outputs).map(async ([flag, file]) => {
+      switch (flag) {
+        case "--hgrm": {
+          const { hgrm } = await import("../../load/Hgrm.ts")
+          return [flag, file, result.latency.response === undefined ? "" : hgrm(result.latency.response)] as const
+        }
+        case "--report": {
+          const { html } = await import("../../load/report/Report.ts")
+          return [flag, file, html(result)] as const
+        }
+        default:
+          return [flag, file, encode(result)] as const
+      }
+    }),
+  )
+
+const unwritable = (path: string): string | undefined => {
+  const permission = { name: "write", path } as const
+  if (!Permissions.granted(permission)) {
+    return `writing it was not allowed; run deno with ${Permissions.flag(permission)}`
+  }
+  // What stands there already may not be readable for this process, and is not asked about then.
+  if (!Permissions.granted({ name: "read", path: dirname(path) })) return undefined
+  if (!existsSync(dirname(path))) return `there is no folder ${dirname(path)}`
+  if (existsSync(path) && statSync(path).isDirectory()) return `${path} is a folder`
+  try {
+    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK)
+    return undefined
+  } catch {
+    return `${path} may not be written`
+  }
+}
+
+/** Who ends the process at once would cut off what a pipe has not taken. A reader that is gone need not be told. */
+const put = (stream: NodeJS.WriteStream, text: string): Promise<void> =>
+  new Promise((done) => {
+    stream.on("error", () => done())
+    stream.write(text, () => done())
+  })
