@@ -71,12 +71,15 @@ export const read = (text: string): Hdr.Histogram | Problem => {
   const own = histogram()
   try {
     const other = Hdr.decodeFromCompressedBase64(text, 32, false)
-    if (other.numberOfSignificantValueDigits === 3) {
+    // Those of a second have two digits.
+    if (other.numberOfSignificantValueDigits === 2 || other.numberOfSignificantValueDigits === 3) {
       // One that was read knows its greatest value by bucket only.
       own.add(other)
       return own
     }
-    return problem(`Expected a histogram of 3 significant digits, got one of ${other.numberOfSignificantValueDigits}`)
+    return problem(
+      `Expected a histogram of 2 or 3 significant digits, got one of ${other.numberOfSignificantValueDigits}`,
+    )
   } catch {
     return problem("Expected a histogram in HdrHistogram's V2 encoding, deflated, in base64")
   }

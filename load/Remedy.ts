@@ -50,6 +50,11 @@ export const remedies: { readonly [F in Failure]: Remedy } = {
     remedy: "check what is sent and what is expected; the server may limit logins",
     of: "connection",
   },
+  "hello-timeout": {
+    meaning: "no answer to --hello within the time for connecting",
+    remedy: "see that the server answers what is said and expects no more, or raise --connect-timeout",
+    of: "connection",
+  },
   "closed-by-server": {
     meaning: "the server closed a connection that was in use",
     remedy: "look at its log for the reason: a limit, a timeout, an error of protocol, or a restart",
@@ -70,10 +75,25 @@ export const remedies: { readonly [F in Failure]: Remedy } = {
     remedy: "check --framing: it has to be that of the server",
     of: "connection",
   },
+  "reply-lost": {
+    meaning: "a connection ended before a request on it was answered",
+    remedy: "what ended it stands beside this: closed-by-server, reset or reply-invalid",
+    of: "request",
+  },
   "reply-timeout": {
     meaning: "a request had no reply when the run ended",
     remedy: "the server is slower than the load, or does not answer every request: then --expect none",
     of: "request",
+  },
+  "heartbeat-timeout": {
+    meaning: "a heartbeat had no answer when the run ended",
+    remedy: "check the answer that --heartbeat names, which may not be that of the server",
+    of: "request",
+  },
+  "close-timeout": {
+    meaning: "the server did not close a connection that the client had finished",
+    remedy: "see that the server ends a connection when its client has; else its descriptors run out",
+    of: "connection",
   },
 }
 

@@ -178,7 +178,6 @@ export const make = (plan: Plan, outcome: Outcome, facts: Facts, verdict: Verdic
     const distribution = Distribution.of(total[name])
     return distribution === undefined ? [] : [[name, distribution]]
   })) as Result["latency"] // its keys are the names of the histograms
-  const cpuMillis = outcome.intervals.reduce((sum, { cpu }) => sum + cpu, 0)
   return {
     format,
     version,
@@ -211,8 +210,8 @@ export const make = (plan: Plan, outcome: Outcome, facts: Facts, verdict: Verdic
     latency,
     generator: {
       processes: 1,
-      cpuMillis: Interval.rounded(cpuMillis),
-      cpuShare: measured === 0 ? 0 : Interval.rounded(cpuMillis / measured, 4),
+      cpuMillis: Interval.rounded(outcome.cpu),
+      cpuShare: measured === 0 ? 0 : Interval.rounded(outcome.cpu / measured, 4),
       lagMax: Interval.rounded(Math.max(0, ...outcome.intervals.map(({ lag }) => lag)), 3),
       ...latency.lateness === undefined ? {} : { latenessP99: latency.lateness.p99 },
     },

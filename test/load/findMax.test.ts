@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import { TestClock } from "effect/testing"
 import * as FindMax from "../../load/FindMax.ts"
 import { isProblem } from "../../load/Problem.ts"
-import { record, Recorder } from "../../load/Recorder.ts"
+import { histogram, record, Recorder } from "../../load/Recorder.ts"
 import * as Result from "../../load/Result.ts"
 import { constant } from "../../load/Schedule.ts"
 import * as Threshold from "../../load/Threshold.ts"
@@ -36,7 +36,18 @@ const resultOf = (rate: number, duration: number, model: Model, cut = false): Re
   const count = Math.round((rate * duration) / 1_000)
   total.sent = total.replies = count
   total.connections = 50
-  const outcome = { total, intervals: [], measured: duration, scheduled: count, unsent: 0, connected: 50, cut }
+  const outcome = {
+    total,
+    intervals: [],
+    measured: duration,
+    cpu: 0,
+    lag: histogram(),
+    scheduled: count,
+    unsent: 0,
+    connected: 50,
+    cut,
+    problem: undefined,
+  }
   const invalid = late ? ["the schedule was missed"] : []
   return Result.make(plan({ duration, stages: constant(rate, duration) }), outcome, facts, { ...believed, invalid })
 }

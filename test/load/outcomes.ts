@@ -2,7 +2,7 @@
 import * as Raw from "../../core/codecs/Raw.ts"
 import * as Messages from "../../load/Messages.ts"
 import type { Plan } from "../../load/Plan.ts"
-import { record, Recorder } from "../../load/Recorder.ts"
+import { histogram, record, Recorder } from "../../load/Recorder.ts"
 import * as Result from "../../load/Result.ts"
 import type { Interval, Outcome } from "../../load/Run.ts"
 import { constant } from "../../load/Schedule.ts"
@@ -92,6 +92,9 @@ export const outcome = (story: Story = {}): Outcome => {
     total,
     intervals,
     measured: seconds * 1_000 + 4,
+    cpu: intervals.reduce((sum, { cpu }) => sum + cpu, 0),
+    lag: histogram(),
+    problem: undefined,
     scheduled: rate * seconds,
     unsent: 0,
     connected: 50,
