@@ -65,7 +65,9 @@ const rates = ({ rates, counts, measured, plan }: Result): Lines => {
       "connections",
       Units.count(counts.connections),
       [
-        `${Units.count(counts.connected)} of ${Units.count(plan.connections)} when sending began`,
+        plan.mode === "churn"
+          ? `${Units.count(plan.connections)} at once`
+          : `${Units.count(counts.connected)} of ${Units.count(plan.connections)} when sending began`,
         ...counts.reconnects === 0 ? [] : [`${Units.count(counts.reconnects)} made again`],
         ...counts.heartbeats === 0 ? [] : [`${Units.count(counts.heartbeats)} heartbeats`],
       ].join(", "),

@@ -56,7 +56,10 @@ export const run = Effect.fnUntraced(function* (
   return Result.make(plan, outcome, facts, {
     generatorBound: found._tag === "GeneratorBound",
     invalid: found._tag === "Invalid" ? [found.reason] : [],
-    warnings: found._tag === "GeneratorBound" ? [`The generator was the limit, for ${found.reason}`] : [],
+    warnings: [
+      ...found._tag === "GeneratorBound" ? [`The generator was the limit, for ${found.reason}`] : [],
+      ...outcome.problem === undefined ? [] : [`It ended, for it could not send on: ${outcome.problem}`],
+    ],
   })
 })
 

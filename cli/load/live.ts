@@ -84,6 +84,9 @@ const lines = ({ write }: Terminal): View => ({
   end() {},
 })
 
+/** What is left of a second at the end has no rate worth telling, in milliseconds. */
+const shortest = 500
+
 const rateOf = ({ replies, length }: Second): number => length <= 0 ? 0 : Math.round((replies * 1_000) / length)
 
 const shown = [["p50", 50], ["p90", 90], ["p99", 99], ["max", 100]] as const
@@ -134,8 +137,7 @@ class Drawing implements View {
     const { title, duration } = this.#course
     const rate = rateOf(second)
     this.#errors += second.errors
-    // What is left of a second at the end would look like a fall.
-    if (second.length >= 500) this.#rates.push(rate)
+    if (second.length >= shortest) this.#rates.push(rate)
     const done = duration === 0 ? 1 : Math.min(1, second.at / duration)
     const filled = Math.round(done * barWidth)
     const bar = `${"█".repeat(filled)}${this.#in(dim, "░".repeat(barWidth - filled))}`

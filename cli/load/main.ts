@@ -106,7 +106,11 @@ const make = Effect.fnUntraced(function* (ask: Ask.Ask, view: View.View, stop: E
   const once = (at?: { readonly rate: number; readonly duration: number }): Effect.Effect<Result | undefined> => {
     const one = at === undefined ? ask : Ask.atRate(ask, at.rate, at.duration)
     const watch: Local.Watch = {
-      ready: (count) => Effect.sync(() => view.connected(count)),
+      // Of a churn, connections are what is measured.
+      ready: (count) =>
+        Effect.sync(() => {
+          if (one.plan.mode !== "churn") view.connected(count)
+        }),
       second: (second) => view.second(second),
       stop,
     }
