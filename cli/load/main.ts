@@ -23,6 +23,7 @@ import * as Local from "./Local.ts"
 import * as Outputs from "./outputs.ts"
 import * as Part from "./Part.ts"
 import * as Parts from "./Parts.ts"
+import { missing } from "./permitted.ts"
 import * as Sockets from "./sockets.ts"
 
 /** Exit codes of a result. */
@@ -40,6 +41,8 @@ export const load = Effect.fnUntraced(function* (input: Input, exit: (code: numb
     return yield* Effect.provide(Part.serve(share, ask), Sockets.layer(ask.plan.sources))
   }
   yield* Outputs.check(input)
+  const lacking = missing(ask.plan)
+  if (lacking !== undefined) return yield* fail(lacking)
   const view = input.quiet ? View.none : View.make()
   // Whatever ends the program, the terminal has its cursor.
   process.on("exit", () => view.end())
