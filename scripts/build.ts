@@ -39,7 +39,9 @@ const { status } = spawnSync("tsc", ["-p", "tsconfig.build.json", "--outDir", fo
 })
 if (status !== 0) process.exit(1)
 writeFileSync(join(folder, "package.json"), `${JSON.stringify(published(source), null, 2)}\n`)
-for (const name of ["README.md", "CHANGELOG.md", "LICENSE"]) copyFileSync(join(root, name), join(folder, name))
+for (const name of ["README.md", "CHANGELOG.md", "LICENSE", "load/result.schema.json"]) {
+  copyFileSync(join(root, name), join(folder, name))
+}
 chmodSync(join(folder, compiled(source.bin.anyport, ".js")), 0o755)
 
 const main = join(root, source.bin.anyport)

@@ -18,7 +18,8 @@ export const entries = (sources: ReadonlyArray<Source>): ReadonlyArray<Violation
   const read = (path: string): Manifest => JSON.parse(sources.find((source) => source.path === path)!.text)
   const npm = read("package.json")
   const deno = read("deno.json")
-  const { "./package.json": _, ...wanted } = npm.exports // JSR has no such entry
+  // JSR has modules as entries only.
+  const wanted = Object.fromEntries(Object.entries(npm.exports).filter(([, file]) => !file.endsWith(".json")))
   const found: Array<Violation> = []
   const report = (path: string, key: string, value: unknown, allowed: unknown): void => {
     const lines = sources.find((source) => source.path === path)!.text.split("\n")

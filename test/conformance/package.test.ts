@@ -157,6 +157,7 @@ describe("a clone without development dependencies", () => {
       "core",
       "adapters",
       "services",
+      "load",
       "ops",
       "cli",
       "package.json",
