@@ -120,20 +120,23 @@ export class Generator implements Host {
     this.#dueAt = this.#began + this.#schedule.timeOf(1)
     this.total.add(this.recorder)
     this.recorder.clear()
-    if (this.plan.warmup === 0) this.measure()
+    if (this.plan.warmup === 0) this.measuredFrom = this.measure()
     this.sending = true
     for (const session of [...this.#sessions]) this.#fill(session, this.#began)
   }
 
-  /** The warm-up is over. What was meant to be sent before is not measured, whenever its reply comes. */
-  measure(): void {
-    this.measuredFrom = this.now()
-    if (this.plan.mode === "open") this.#notice(this.measuredFrom)
+  /** The warm-up is over. What was meant to be sent before is not measured, whenever its reply comes. Returns when it was. */
+  measure(): number {
+    const now = this.now()
+    if (this.plan.mode === "open") this.#notice(now)
+    // Also what was meant at this very moment, which may be sent.
+    this.measuredFrom = now + 1e-6
     this.#unmeasured = this.#noticed
     this.recorder.clear()
     this.lag.reset()
     this.#longest = 0
     this.#cpuFrom = this.#cpuBefore = this.#cpu()
+    return now
   }
 
   /** CPU time since measuring began, in milliseconds. */

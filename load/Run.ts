@@ -171,12 +171,9 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     generator.start()
     started.openUnsafe()
     if (plan.mode === "churn") yield* connectAll
-    if (plan.warmup > 0) {
-      const warm = now()
-      yield* tick(warm + plan.warmup, Infinity)
-      generator.measure()
-    }
-    const from = generator.measuredFrom
+    const warm = now()
+    if (plan.warmup > 0) yield* tick(warm + plan.warmup, Infinity)
+    const from = plan.warmup > 0 ? generator.measure() : warm
     yield* tick(from + plan.duration, from)
     const measured = now() - from
     const { cpu } = generator
