@@ -32,6 +32,8 @@ export class Generator implements Host {
   readonly recorder = new Recorder()
   readonly total = new Recorder()
   readonly lag: Hdr.Histogram = histogram()
+  /** When it began to send, warm-up included. */
+  began = 0
   measuredFrom = Infinity
   sending = false
   problem: string | undefined
@@ -44,7 +46,6 @@ export class Generator implements Host {
   readonly #turn: Array<{ readonly session: Session; readonly count: number }> = []
   readonly #thinking = new Ring<{ readonly at: number; readonly session: Session; readonly count: number }>()
   readonly #closing = new Ring<{ readonly at: number; readonly session: Session }>()
-  #began = 0
   #noticed = 0 // requests of the schedule that are due
   #dispatched = 0 // of them, sent
   #unmeasured = 0 // of them, that were due before measuring
@@ -115,28 +116,32 @@ export class Generator implements Host {
 
   /** Begins to send. How connecting went so far is a result, whatever comes. */
   start(): void {
-    this.#began = this.now()
-    this.#tickedAt = this.#began
-    this.#dueAt = this.#began + this.#schedule.timeOf(1)
     this.total.add(this.recorder)
-    this.recorder.clear()
-    if (this.plan.warmup === 0) this.measuredFrom = this.measure()
+    this.#forget()
+    this.began = this.now()
+    this.#tickedAt = this.began
+    this.#dueAt = this.began + this.#schedule.timeOf(1)
+    if (this.plan.warmup === 0) this.measuredFrom = this.began
     this.sending = true
-    for (const session of [...this.#sessions]) this.#fill(session, this.#began)
+    for (const session of [...this.#sessions]) this.#fill(session, this.began)
   }
 
   /** The warm-up is over. What was meant to be sent before is not measured, whenever its reply comes. Returns when it was. */
   measure(): number {
+    this.#forget()
     const now = this.now()
     if (this.plan.mode === "open") this.#notice(now)
+    this.#unmeasured = this.#noticed
     // Also what was meant at this very moment, which may be sent.
     this.measuredFrom = now + 1e-6
-    this.#unmeasured = this.#noticed
+    return now
+  }
+
+  #forget(): void {
     this.recorder.clear()
     this.lag.reset()
     this.#longest = 0
     this.#cpuFrom = this.#cpuBefore = this.#cpu()
-    return now
   }
 
   /** CPU time since measuring began, in milliseconds. */
@@ -184,7 +189,7 @@ export class Generator implements Host {
       const first = this.#noticed - left + 1
       const time = this.#schedule.timeOf(first)
       const count = Math.max(1, Math.min(left, this.#schedule.due(time + 1) - first + 1))
-      record(this.recorder.response, now - this.#began - time, count)
+      record(this.recorder.response, now - this.began - time, count)
       left -= count
     }
   }
@@ -299,11 +304,11 @@ export class Generator implements Host {
 
   /** Which requests have become due, and how late this is. */
   #notice(now: number): void {
-    const due = this.#schedule.due(now - this.#began)
+    const due = this.#schedule.due(now - this.began)
     while (this.#noticed < due) {
       this.#noticed++
       if (this.#dueAt >= this.measuredFrom) record(this.recorder.lateness, Math.max(0, now - this.#dueAt))
-      this.#dueAt = this.#began + this.#schedule.timeOf(this.#noticed + 1)
+      this.#dueAt = this.began + this.#schedule.timeOf(this.#noticed + 1)
     }
   }
 
@@ -318,7 +323,7 @@ export class Generator implements Host {
       }
       full = 0
       this.#dispatched++
-      if (session.request(this.#began + this.#schedule.timeOf(this.#dispatched))) this.#touched.push(session)
+      if (session.request(this.began + this.#schedule.timeOf(this.#dispatched))) this.#touched.push(session)
     }
     for (const session of this.#touched) session.flush()
     this.#touched.length = 0
@@ -328,7 +333,7 @@ export class Generator implements Host {
   #beat(now: number): void {
     const { beat, connections } = this.plan
     if (beat === undefined) return
-    const due = Math.floor(((now - this.#began) / beat.every) * connections)
+    const due = Math.floor(((now - this.began) / beat.every) * connections)
     // After a long stop nobody beats twice.
     this.#beats = Math.max(this.#beats, due - connections)
     if (this.#beats === due) return

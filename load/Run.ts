@@ -171,9 +171,8 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     generator.start()
     started.openUnsafe()
     if (plan.mode === "churn") yield* connectAll
-    const warm = now()
-    if (plan.warmup > 0) yield* tick(warm + plan.warmup, Infinity)
-    const from = plan.warmup > 0 ? generator.measure() : warm
+    if (plan.warmup > 0) yield* tick(generator.began + plan.warmup, Infinity)
+    const from = plan.warmup > 0 ? generator.measure() : generator.began
     yield* tick(from + plan.duration, from)
     const measured = now() - from
     const { cpu } = generator
