@@ -64,22 +64,18 @@ export const of = (histogram: Hdr.Histogram, bounds?: Bounds): Distribution | un
 
 /** Base64 that a histogram of all buckets would not need. */
 const longest = 1_000_000
+/** An hour, and what a bucket of it may stand for besides. */
+const longestMicros = 3_600_000_000 * 1.02
 
-/** Reads the histogram of a distribution. */
+/** Reads the histogram of a distribution: of three digits, or of two, as those of a second may be. */
 export const read = (text: string): Hdr.Histogram | Problem => {
   if (text.length > longest) return problem(`Expected a histogram of at most ${longest} characters, got ${text.length}`)
-  const own = histogram()
   try {
-    const other = Hdr.decodeFromCompressedBase64(text, 32, false)
-    // Those of a second have two digits.
-    if (other.numberOfSignificantValueDigits === 2 || other.numberOfSignificantValueDigits === 3) {
-      // One that was read knows its greatest value by bucket only.
-      own.add(other)
-      return own
-    }
-    return problem(
-      `Expected a histogram of 2 or 3 significant digits, got one of ${other.numberOfSignificantValueDigits}`,
-    )
+    const found = Hdr.decodeFromCompressedBase64(text, 32, false)
+    const digits = found.numberOfSignificantValueDigits
+    if (digits !== 2 && digits !== 3) return problem(`Expected a histogram of 2 or 3 digits, got one of ${digits}`)
+    if (found.maxValue <= longestMicros) return found
+    return problem(`Expected a histogram of times up to an hour, got one up to ${found.maxValue} µs`)
   } catch {
     return problem("Expected a histogram in HdrHistogram's V2 encoding, deflated, in base64")
   }
@@ -92,17 +88,29 @@ export const histogramOf = ({ histogram }: { readonly histogram: string }): Hdr.
   return found
 }
 
-/** All of them as one; undefined where there is none. */
+/** All of them as one; undefined where there is none. It has as many digits as the one that has the fewest. */
 export const sum = (distributions: ReadonlyArray<Distribution>): Distribution | undefined => {
   const [first, ...others] = distributions
   if (first === undefined || others.length === 0) return first
-  const all = histogram()
-  for (const distribution of distributions) all.add(histogramOf(distribution))
+  const histograms = distributions.map(histogramOf)
+  // Values of two digits that were counted with three would all be the lowest of what they stand for.
+  const coarse = histograms.some(({ numberOfSignificantValueDigits }) => numberOfSignificantValueDigits < 3)
+  const all = coarse ? coarseHistogram() : histogram()
+  for (const one of histograms) all.add(one)
   return of(all, {
     min: Math.min(...distributions.map(({ min }) => min)),
     max: Math.max(...distributions.map(({ max }) => max)),
   })
 }
+
+const coarseHistogram = (): Hdr.Histogram =>
+  Hdr.build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: longestMicros,
+    numberOfSignificantValueDigits: 2,
+    bitBucketSize: 32,
+    useWebAssembly: false,
+  })
 
 /** Any percentile of it, in microseconds. */
 export const percentile = (distribution: Distribution, percentile: number): number =>

@@ -1,3 +1,4 @@
+import * as Hdr from "hdr-histogram-js"
 import { describe, expect, it } from "vitest"
 import * as Distribution from "../../load/Distribution.ts"
 import { isProblem } from "../../load/Problem.ts"
@@ -124,6 +125,28 @@ describe("a distribution", () => {
     const sum = Distribution.sum([Distribution.of(fast)!, Distribution.of(slow)!])!
     expect(sum).toMatchObject({ count: 1_000, p50: 1_000, p99: 1_000, min: 1_000, max: 1_000_000 })
     expect(sum["p99.9"]).toBe(1_000_000)
+  })
+
+  it.each([2, 3] as const)("of %i digits reads the same as a sum as it does alone", (digits) => {
+    const measured = Hdr.build({ highestTrackableValue: 2, numberOfSignificantValueDigits: digits })
+    measured.autoResize = true
+    for (let micros = 1; micros < 3_000_000; micros += 977) measured.recordValue(micros)
+    const one = Distribution.of(measured)!
+    const { histogram: _, ...sum } = Distribution.sum([one, one, one])!
+    const { histogram: __, ...alone } = one
+    expect(sum).toEqual({ ...alone, count: alone.count * 3 })
+  })
+
+  it("of two digits is added to one of three, as far as two digits say", () => {
+    const fine = histogram()
+    for (let micros = 1; micros < 100_000; micros++) record(fine, micros / 1_000)
+    const coarse = Hdr.build({ highestTrackableValue: 100_000, numberOfSignificantValueDigits: 2 })
+    coarse.add(fine)
+    const sum = Distribution.sum([Distribution.of(fine)!, Distribution.of(coarse)!])!
+    expect(sum.count).toBe(2 * 99_999)
+    for (const [percentile, micros] of [[50, 50_000], [99, 99_000]] as const) {
+      expect(Math.abs(Distribution.percentile(sum, percentile) / micros - 1)).toBeLessThan(0.02)
+    }
   })
 })
 
