@@ -86,8 +86,10 @@ const unwritable = (path: string): string | undefined => {
   try {
     accessSync(existsSync(path) ? path : dirname(path), constants.W_OK)
     return undefined
-  } catch {
-    return `${path} may not be written`
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    // Deno does not tell whether it may without a permission of its own.
+    return code === "EACCES" || code === "EROFS" ? `${path} may not be written` : undefined
   }
 }
 
