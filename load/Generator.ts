@@ -79,9 +79,9 @@ export class Generator implements Host {
     return this.#sessions.length
   }
 
-  /** Replies that are waited for. */
+  /** Replies that are waited for, and requests that wait for room. */
   get owed(): number {
-    let owed = 0
+    let owed = this.live === 0 ? 0 : this.#noticed - this.#dispatched
     for (const { inFlight, unanswered } of this.#sessions) owed += inFlight + unanswered
     return owed
   }
@@ -166,7 +166,7 @@ export class Generator implements Host {
     return interval
   }
 
-  /** Ends sending. */
+  /** Ends sending, but of what is due already: that goes on as far as there is room, until it is settled. */
   stop(): void {
     const now = this.now()
     if (this.sending && this.plan.mode === "open") this.#notice(now)
@@ -226,9 +226,9 @@ export class Generator implements Host {
   done(session: Session, count: number, now: number): void {
     if (this.plan.mode === "open") {
       // In this turn it would go round and round: what is sent is done.
-      if (this.sending && this.plan.expect._tag === "None") this.#nextTurn(session, 0)
+      if (this.plan.expect._tag === "None") this.#nextTurn(session, 0)
       // Also what has become due since the last tick: the sooner the better.
-      else if (this.sending && (this.#dueAt <= now || this.#noticed > this.#dispatched)) this.#dispatch(now)
+      else if (this.#dueAt <= now || this.#noticed > this.#dispatched) this.#dispatch(now)
       return
     }
     if (this.plan.mode === "churn") {
@@ -244,9 +244,8 @@ export class Generator implements Host {
   }
 
   drained(session: Session): void {
-    if (!this.sending) return
-    if (this.plan.mode === "flood") this.#nextTurn(session, 0)
     if (this.plan.mode === "open" && this.#noticed > this.#dispatched) this.#dispatch(this.now())
+    if (this.plan.mode === "flood" && this.sending) this.#nextTurn(session, 0)
   }
 
   ended(session: Session): void {
@@ -289,9 +288,10 @@ export class Generator implements Host {
     if (this.#turn.push({ session, count }) > 1) return
     this.#later(() => {
       for (const { session, count } of this.#turn.splice(0)) {
-        if (!this.sending || !session.open) continue
         if (this.plan.mode === "open") {
           this.#dispatch(this.now())
+        } else if (!this.sending || !session.open) {
+          continue
         } else if (this.plan.mode === "closed") {
           this.#ask(session, count, this.now())
         } else {
@@ -313,7 +313,8 @@ export class Generator implements Host {
   }
 
   #dispatch(now: number): void {
-    this.#notice(now)
+    if (this.#settled || this.problem !== undefined) return
+    if (this.sending) this.#notice(now)
     const sessions = this.#sessions
     for (let full = 0; this.#dispatched < this.#noticed && full < sessions.length; this.#next++) {
       const session = sessions[this.#next % sessions.length]!

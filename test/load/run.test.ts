@@ -67,9 +67,11 @@ describe("closed", () => {
 
   it.effect("thinks between a reply and the next request, which is meant when the time to think is over", () =>
     Effect.gen(function* () {
-      const { outcome } = yield* played({ plan: { think: 100, duration: 2_000 } })
+      // It is noticed half a millisecond later, when the clock ticks.
+      const { outcome } = yield* played({ plan: { think: 99.5, duration: 2_000 } })
       expect(outcome.total.sent).toBeGreaterThanOrEqual(18)
       expect(outcome.total.sent).toBeLessThanOrEqual(21)
+      expect(percentile(outcome, "response", 50)).toBeGreaterThan(0.4)
       expect(percentile(outcome, "response", 100)).toBeLessThan(5)
     }))
 
@@ -232,6 +234,17 @@ describe("open", () => {
       expect(percentile(outcome, "lateness", 99)).toBeLessThan(5)
     }))
 
+  it.effect("what is due when it ends is still asked, while there is time for replies", () =>
+    Effect.gen(function* () {
+      const { outcome, took } = yield* played({
+        plan: { mode: "open", stages: constant(100, 2_000), duration: 2_000 },
+        at: { 1_500: (server) => server.stop(), 2_500: (server) => server.goOn() },
+      })
+      expect([outcome.total.replies, outcome.unsent, failures(outcome)]).toEqual([200, 0, {}])
+      expect(percentile(outcome, "response", 100)).toBeGreaterThan(950)
+      expect(took).toBeLessThan(2_700)
+    }))
+
   it.effect("does not measure what was due during the warm-up, whenever its reply comes", () =>
     Effect.gen(function* () {
       const { outcome } = yield* played({
@@ -342,14 +355,15 @@ describe("churn", () => {
 describe("flood", () => {
   it.effect("sends as much as is taken, and counts replies without waiting for them", () =>
     Effect.gen(function* () {
-      const { outcome, server } = yield* played({
+      const { outcome, server, took } = yield* played({
         plan: { mode: "flood", connections: 2, duration: 20 },
         network: { bufferSize: 8_000 },
       })
       expect(failures(outcome)).toEqual({})
       expect(outcome.total.replies).toBeGreaterThan(10_000)
       expect(outcome.total.replies).toBeLessThanOrEqual(outcome.total.sent)
-      // What was left when sending ended is still sent.
+      // What was left when sending ended is still sent, and then it finishes.
+      expect(took).toBeLessThan(500)
       expect(server.received).toBeGreaterThanOrEqual(outcome.total.bytesSent)
       expect(server.received).toBeLessThan(outcome.total.bytesSent + 2 * 70_000)
       expect(outcome.total.response.totalCount).toBe(0)
@@ -425,6 +439,29 @@ describe("what goes wrong has a name", () => {
       const silent = yield* dead((_, line) => void asked.push(line), { hello })
       expect(silent).toEqual({ "hello-timeout": 1 })
       expect(asked).toEqual(["login", "login"])
+    }))
+
+  it.effect("who does not answer hello is left at once", () =>
+    Effect.gen(function* () {
+      const peers: Array<number> = []
+      const { outcome, server } = yield* played({
+        plan: {
+          hello: { send: bytes("login"), expect: bytes("welcome") },
+          connections: 2,
+          think: 10,
+          connectTimeout: 200,
+        },
+        does: {
+          line: (peer, line) => {
+            if (peer.number === 0) peer.say(line === "login" ? "welcome\n" : `${line}\n`)
+          },
+        },
+        at: { 5_000: (server) => void peers.push(server.peers.size) },
+      })
+      expect(server.accepted.length).toBeGreaterThan(20)
+      expect(peers[0]).toBeLessThanOrEqual(2)
+      expect(failures(outcome)["hello-timeout"]).toBeGreaterThan(20)
+      expect(outcome.total.reconnects).toBe(0)
     }))
 
   it.effect("hello comes before everything else, also when connecting again", () =>
