@@ -47,6 +47,14 @@ export const record = (histogram: Hdr.Histogram, millis: number, count = 1): voi
  * - `reply-timeout`: it was not answered by the end of the run.
  * - `heartbeat-timeout`: as that, of a heartbeat.
  * - `close-timeout`: the server did not finish writing when the client had, of a churn.
+ *
+ * Of simulated clients only:
+ *
+ * - `request-unsent`, `request-timeout`: see `NotSent` and `Unknown` of `Client`; `reply-lost` is an `Unknown` as well.
+ * - `request-given-up`: a session interrupted it.
+ * - `login-…`: how a handshake failed.
+ * - `heartbeat-lost`, `connection-failed`: the client ended its connection, for silence or for another reason.
+ * - `session-TAG`: a session failed with an error of that tag, or of none (`session-failed`), and not by a request.
  */
 export type Failure =
   | "connect-refused"
@@ -65,6 +73,18 @@ export type Failure =
   | "reply-timeout"
   | "heartbeat-timeout"
   | "close-timeout"
+  | "request-unsent"
+  | "request-timeout"
+  | "request-given-up"
+  | "login-refused"
+  | "login-timeout"
+  | "login-failed"
+  | "heartbeat-lost"
+  | "connection-failed"
+  | SessionFailure
+
+/** A session of a simulated client failed with an error of this tag. */
+export type SessionFailure = `session-${string}`
 
 /** The histograms of a recorder, by name. */
 export const histograms = ["response", "service", "connect", "firstByte", "lateness"] as const

@@ -1,7 +1,7 @@
 /**
  * What each kind of error means, and what to do about it.
  */
-import type { Failure } from "./Recorder.ts"
+import type { Failure, SessionFailure } from "./Recorder.ts"
 
 /** What is known of a kind of error. */
 export interface Remedy {
@@ -13,8 +13,8 @@ export interface Remedy {
   readonly of: "connection" | "request"
 }
 
-/** Every kind of error. */
-export const remedies: { readonly [F in Failure]: Remedy } = {
+/** Every kind of error but those of sessions, whose names are their authors'. */
+export const remedies: { readonly [F in Exclude<Failure, SessionFailure>]: Remedy } = {
   "connect-refused": {
     meaning: "nobody listens at the target, or its queue of new connections is full",
     remedy: "check host and port, and that the server is up; else raise its backlog or connect more slowly",
@@ -95,9 +95,57 @@ export const remedies: { readonly [F in Failure]: Remedy } = {
     remedy: "see that the server ends a connection when its client has; else its descriptors run out",
     of: "connection",
   },
+  "request-unsent": {
+    meaning: "a request never left its client: there was no connection in time, or no room",
+    remedy:
+      "look at what else went wrong; else raise requestTimeout, maxRequests or outbox.most of the module's client",
+    of: "request",
+  },
+  "request-timeout": {
+    meaning: "a request was not answered within its client's requestTimeout",
+    remedy: "the server is slower than that, or does not answer it: see that the module knows answers by `replies`",
+    of: "request",
+  },
+  "request-given-up": {
+    meaning: "a session gave a request up before it was answered",
+    remedy: "look at the timeouts and races of the module's session",
+    of: "request",
+  },
+  "login-refused": {
+    meaning: "the server refused a login; that client does not try again",
+    remedy: "check the names and secrets of the module's handshake; the server may limit logins",
+    of: "connection",
+  },
+  "login-timeout": {
+    meaning: "a handshake was not over in its time",
+    remedy: "see that the module's handshake waits for what the server says, or raise handshakeTimeout",
+    of: "connection",
+  },
+  "login-failed": {
+    meaning: "a handshake failed",
+    remedy: "look at what the module's handshake fails with; the server may have closed the connection",
+    of: "connection",
+  },
+  "heartbeat-lost": {
+    meaning: "the server was silent for too long, and the client ended the connection",
+    remedy: "see that the server answers the heartbeat of the module's client, and is not stuck",
+    of: "connection",
+  },
+  "connection-failed": {
+    meaning: "a client ended its connection by one of its limits or deadlines",
+    remedy: "look at the limits and deadlines of the module's client",
+    of: "connection",
+  },
+}
+
+const ofSession: Remedy = {
+  meaning: "a session of the module failed",
+  remedy: "the kind names the error's tag: look for it in the module's session",
+  of: "request",
 }
 
 /** What is known of a kind of error; of one that is not known, little. */
 export const remedy = (kind: string): Remedy =>
   Object.entries(remedies).find(([name]) => name === kind)?.[1] ??
+    (kind.startsWith("session-") ? ofSession : undefined) ??
     { meaning: "a kind of error that this version does not know", remedy: "read it with a newer one", of: "request" }

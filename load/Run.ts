@@ -82,7 +82,7 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
         duration: plan.connectTimeout,
         orElse: () => Effect.fail({ problem: "TimedOut" } as const),
       }).pipe(Effect.catch(({ problem }) => {
-        generator.recorder.fail(failures[problem] ?? "connect-failed")
+        generator.recorder.fail(connectFailures[problem] ?? "connect-failed")
         return Effect.undefined
       }))
       if (transport === undefined) return undefined
@@ -191,7 +191,8 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     return outcome(measured, cpu)
   }))
 
-const failures: Partial<Record<ConnectProblem, Failure>> = {
+/** What it is called that a connection could not be made; `connect-failed` where it has no name of its own. */
+export const connectFailures: Partial<Record<ConnectProblem, Failure>> = {
   Refused: "connect-refused",
   TimedOut: "connect-timeout",
   AddressUnavailable: "ports-exhausted",

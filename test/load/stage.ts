@@ -148,6 +148,8 @@ export interface Setting {
   readonly late?: () => number
   /** What the generator has used, in milliseconds, by a moment. */
   readonly cpu?: (now: number) => number
+  /** Who makes the load. Default the generator. */
+  readonly run?: typeof run
 }
 
 export interface Played {
@@ -176,7 +178,7 @@ export const play = (setting: Setting): Effect.Effect<Played> => {
     }
     let time = 0
     const running = yield* Effect.forkChild(
-      run({ ...usual, ...setting.plan }, {
+      (setting.run ?? run)({ ...usual, ...setting.plan }, {
         cpu: () => setting.cpu?.(time) ?? 0,
         ...(setting.late === undefined ? {} : { now: () => time + setting.late!() }),
         onInterval: (interval) => intervals.push(interval),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { Failure } from "../../load/Recorder.ts"
-import { remedies } from "../../load/Remedy.ts"
+import { remedies, remedy } from "../../load/Remedy.ts"
 import type { Result, Search } from "../../load/Result.ts"
 import { summary } from "../../load/Summary.ts"
 import * as Units from "../../load/Units.ts"
@@ -26,8 +26,8 @@ describe("the summary of a result", () => {
 
   it.each(Object.keys(remedies) as Array<Failure>)("says of %s what it means and what to do", (kind) => {
     const text = summary(result({ seconds: 2, errors: { [kind]: 12 } }))
-    expect(text).toContain(`12  ${kind}: ${remedies[kind].meaning}\n`)
-    expect(text).toContain(`→ ${remedies[kind].remedy}\n`)
+    expect(text).toContain(`12  ${kind}: ${remedy(kind).meaning}\n`)
+    expect(text).toContain(`→ ${remedy(kind).remedy}\n`)
   })
 
   it("names source addresses where ports ran out", () => {
