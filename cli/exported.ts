@@ -17,11 +17,12 @@ export const exportedService = (
   return Effect.fail(new UsageError({ message }))
 }
 
-// A loader that takes the module for CommonJS puts the default export one level down.
-const unwrap = (exported: unknown): unknown =>
+/** A loader that takes the module for CommonJS puts the default export one level down. */
+export const unwrap = (exported: unknown): unknown =>
   typeof exported === "object" && exported !== null && "default" in exported ? exported.default : exported
 
-const describe = (value: unknown): string =>
+/** What it is, for messages. */
+export const describe = (value: unknown): string =>
   value === undefined
     ? "missing"
     : value === null

@@ -14,9 +14,12 @@ import * as Fit from "../../load/Fit.ts"
 import * as Framing from "../../load/Framing.ts"
 import * as Hello from "../../load/Hello.ts"
 import * as MessageFile from "../../load/MessageFile.ts"
+import * as Messages from "../../load/Messages.ts"
 import type { Mode, Plan } from "../../load/Plan.ts"
 import { isProblem, type Problem } from "../../load/Problem.ts"
+import { Random } from "../../load/Random.ts"
 import { constant, Schedule, type Stage } from "../../load/Schedule.ts"
+import type { Simulation } from "../../load/Simulation.ts"
 import * as Sources from "../../load/Sources.ts"
 import * as Stages from "../../load/Stages.ts"
 import * as Target from "../../load/Target.ts"
@@ -26,10 +29,13 @@ import * as Permissions from "../../ops/permissions.ts"
 import * as Size from "../size.ts"
 import { UsageError } from "../UsageError.ts"
 import type { Input } from "./flags.ts"
+import * as Module from "./simulation.ts"
 
 /** What was asked for. */
 export interface Ask {
   readonly plan: Plan
+  /** Clients of a module play it, and not the messages of the plan. */
+  readonly simulation: Simulation | undefined
   /** As they were asked for, for the result. */
   readonly framing: string
   readonly message: string
@@ -71,7 +77,11 @@ const trialsInConfirmation = 6
 /** What the flags ask for. */
 export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return<Ask, UsageError> {
   if (Option.isNone(input.target)) {
-    return yield* fail(`There is nothing to load: give ${Target.accepted}`)
+    return yield* fail(`There is nothing to load: give ${Target.accepted}, or a module such as ./sim.ts`)
+  }
+  if (Module.isModule(input.target.value)) return yield* ofModule(input.target.value, input)
+  if (Option.isSome(input.against)) {
+    return yield* fail(`${input.against.value} is one server too many, beside ${input.target.value}`)
   }
   const mode = yield* modeOf(input)
   const together = wrongTogether(input, mode)
@@ -110,16 +120,14 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
   const search = yield* searchOf(input)
   const given = yield* timeOf(input.duration, "--duration")
   const stages = yield* stagesOf(input, given ?? defaults.duration)
-  const connectRate = yield* rateOf(input.connectRate, "--connect-rate")
   const plan: Plan = {
+    ...yield* timesOf(input),
     target,
     sources,
     framing: framing.codec,
     mode,
-    connections: Option.getOrElse(input.connections, () => defaults.connections),
     inFlight,
     stages,
-    warmup: (yield* timeOf(input.warmup, "--warmup", true)) ?? defaults.warmup,
     duration: stages.length === 0 ? given ?? defaults.duration : new Schedule(stages).duration,
     think: (yield* timeOf(input.think, "--think", true)) ?? 0,
     messages: content,
@@ -127,25 +135,89 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
     hello,
     beat,
     connectTimeout: (yield* timeOf(input.connectTimeout, "--connect-timeout")) ?? defaults.connectTimeout,
-    grace: (yield* timeOf(input.grace, "--grace", true)) ?? defaults.grace,
-    connecting: defaults.connecting,
-    ...connectRate === undefined ? {} : { connectRate },
-    reconnect: true,
     seed,
-  }
-  const processes = Option.getOrElse(input.processes, () => 1)
-  if (processes > plan.connections) {
-    return yield* fail(
-      `--processes ${processes} share ${plan.connections} connections; give --connections ${processes}`,
-    )
   }
   return {
     plan,
+    simulation: undefined,
     framing: framing.name,
     message,
     thresholds: yield* thresholdsOf(input.threshold),
     search,
-    processes,
+    processes: yield* processesOf(input, plan),
+  }
+})
+
+/** What means something to clients of a module as well. */
+const timesOf = Effect.fnUntraced(function* (input: Input) {
+  const connectRate = yield* rateOf(input.connectRate, "--connect-rate")
+  return {
+    connections: Option.getOrElse(input.connections, () => defaults.connections),
+    connecting: defaults.connecting,
+    ...connectRate === undefined ? {} : { connectRate },
+    warmup: (yield* timeOf(input.warmup, "--warmup", true)) ?? defaults.warmup,
+    grace: (yield* timeOf(input.grace, "--grace", true)) ?? defaults.grace,
+    reconnect: true,
+  }
+})
+
+const processesOf = (input: Input, { connections }: Plan): Effect.Effect<number, UsageError> => {
+  const processes = Option.getOrElse(input.processes, () => 1)
+  return processes > connections
+    ? fail(`--processes ${processes} share ${connections} connections; give --connections ${processes}`)
+    : Effect.succeed(processes)
+}
+
+/** What flags ask of the clients of a module. */
+const ofModule = Effect.fnUntraced(function* (module: string, input: Input): Effect.fn.Return<Ask, UsageError> {
+  const other = [...meant, ...ofMessages].find(([name]) => isGiven(input, name))
+  if (other !== undefined) return yield* fail(`${other[1]} is not for a simulation: ${module} says that itself`)
+  const given = yield* timeOf(input.duration, "--duration")
+  const times = yield* timesOf(input)
+  const sources = yield* Option.match(input.sourceAddress, {
+    onNone: () => Effect.succeed<ReadonlyArray<string>>([]),
+    onSome: (text) => checked(Sources.parse(text), "--source-address"),
+  })
+  const thresholds = yield* thresholdsOf(input.threshold)
+  const against = yield* Option.match(input.against, {
+    onNone: () => Effect.succeed(undefined),
+    onSome: (text) => checked(Target.parse(text)),
+  })
+  const simulation = yield* Module.load(module)
+  const target = against ?? simulation.target
+  if (target === undefined) {
+    return yield* fail(`${module} names no server; give one behind it: ${Target.accepted}`)
+  }
+  const misfit = Sources.wrong(sources, target)
+  if (misfit !== undefined) return yield* fail(misfit)
+  const plan: Plan = {
+    ...times,
+    target,
+    sources,
+    duration: given ?? defaults.duration,
+    seed: Option.getOrElse(input.seed, () => defaults.seed),
+    // What a client does is its own, and of one kind: what it asks next depends on what came before.
+    mode: "closed",
+    inFlight: 1,
+    stages: [],
+    framing: () => {
+      throw new Error("A simulation has a codec of its own")
+    },
+    think: 0,
+    messages: Messages.constant(new Uint8Array(0)),
+    expect: { _tag: "Any" },
+    hello: undefined,
+    beat: undefined,
+    connectTimeout: defaults.connectTimeout,
+  }
+  return {
+    plan,
+    simulation,
+    framing: `clients of ${module}`,
+    message: `as ${module} says`,
+    thresholds,
+    search: undefined,
+    processes: yield* processesOf(input, plan),
   }
 })
 
@@ -153,16 +225,24 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
 export const share = (ask: Ask, index: number, of: number): Ask => {
   const { plan } = ask
   const first = Math.floor((plan.connections * index) / of)
-  const { connectRate, messages } = plan
+  const { connectRate, messages, seed } = plan
+  const { simulation } = ask
   return {
     ...ask,
+    // Connections are numbered as they would be in one process.
+    simulation: simulation === undefined ? undefined : {
+      ...simulation,
+      live: (stage, cues, context) => {
+        const connection = first + context.connection
+        return simulation.live(stage, cues, { ...context, connection, seed: new Random(seed, connection).uint32() })
+      },
+    },
     plan: {
       ...plan,
       connections: Math.floor((plan.connections * (index + 1)) / of) - first,
       stages: plan.stages.map(({ from, to, duration }) => ({ from: from / of, to: to / of, duration })),
       phase: (of - 1 - index) / of,
       ...connectRate === undefined ? {} : { connectRate: connectRate / of },
-      // Connections are numbered as they would be in one process.
       messages: { ...messages, next: (connection) => messages.next(first + connection) },
     },
   }
@@ -213,6 +293,21 @@ const meant: ReadonlyArray<readonly [name: keyof Input, flag: string, modes: Rea
   ["heartbeat", "--heartbeat", ["closed", "open", "idle", "flood"]],
 ]
 
+/** Flags that say what a module says itself, besides. */
+const ofMessages: ReadonlyArray<readonly [name: keyof Input, flag: string]> = [
+  ["mode", "--mode"],
+  ["hello", "--hello"],
+  ["helloExpect", "--hello-expect"],
+  ["framing", "--framing"],
+  ["maxFrame", "--max-frame"],
+  ["connectTimeout", "--connect-timeout"],
+]
+
+const isGiven = (input: Input, name: keyof Input): boolean => {
+  const value = input[name]
+  return typeof value === "object" && "_tag" in value && value._tag === "Some"
+}
+
 /** Flags of which one says what the other does. */
 const either: ReadonlyArray<readonly [keyof Input, string, keyof Input, string]> = [
   ["rate", "--rate", "stages", "--stages"],
@@ -222,25 +317,22 @@ const either: ReadonlyArray<readonly [keyof Input, string, keyof Input, string]>
 ]
 
 const wrongTogether = (input: Input, mode: Mode): string | undefined => {
-  const isGiven = (name: keyof Input): boolean => {
-    const value = input[name]
-    return typeof value === "object" && "_tag" in value && value._tag === "Some"
-  }
+  const given = (name: keyof Input): boolean => isGiven(input, name)
   for (const [name, flag, modes] of meant) {
-    if (!modes.includes(mode) && isGiven(name)) {
+    if (!modes.includes(mode) && given(name)) {
       return `${flag} is for --mode ${modes.join(" or ")}, and not for ${mode}`
     }
   }
   for (const [one, first, other, second] of either) {
-    if (isGiven(one) && isGiven(other)) return `${first} excludes ${second}; give one or the other`
+    if (given(one) && given(other)) return `${first} excludes ${second}; give one or the other`
   }
-  if (mode === "open" && !isGiven("rate") && !isGiven("stages") && !isGiven("findMax")) {
+  if (mode === "open" && !given("rate") && !given("stages") && !given("findMax")) {
     return "--mode open wants a rate; give --rate 1000, --stages or --find-max"
   }
-  if (isGiven("findMax") && input.threshold.length > 0) {
+  if (given("findMax") && input.threshold.length > 0) {
     return "--find-max says what has to hold; leave out --threshold"
   }
-  if (isGiven("helloExpect") && !isGiven("hello")) return "--hello-expect is the answer to --hello; give that too"
+  if (given("helloExpect") && !given("hello")) return "--hello-expect is the answer to --hello; give that too"
   if (input.iOwnThisTarget) return `--i-own-this-target is for hostile modes, and not for ${mode}`
   return undefined
 }

@@ -8,6 +8,7 @@ import process from "node:process"
 import { Sockets } from "../../core/Sockets.ts"
 import * as Result from "../../load/Result.ts"
 import * as Run from "../../load/Run.ts"
+import { run as play } from "../../load/Simulation.ts"
 import { verdict } from "../../load/Verdict.ts"
 import { version } from "../version.ts"
 import type { Ask } from "./Ask.ts"
@@ -24,13 +25,13 @@ export interface Watch {
 
 /** One run of what was asked for. */
 export const run = Effect.fnUntraced(function* (
-  { plan, framing, message }: Ask,
+  { plan, simulation, framing, message }: Ask,
   watch: Watch,
 ): Effect.fn.Return<Result.Result, never, Sockets> {
   const { capabilities } = yield* Sockets
   let startedAt = new Date()
   let from = 0
-  const outcome = yield* Run.run(plan, {
+  const options: Run.Options = {
     cpu,
     now: () => performance.now(),
     ready: (connected) =>
@@ -43,7 +44,8 @@ export const run = Effect.fnUntraced(function* (
       from = interval.at
     },
     stop: watch.stop,
-  })
+  }
+  const outcome = yield* simulation === undefined ? Run.run(plan, options) : play(simulation, plan, options)
   const facts = {
     ...runtimeOf(capabilities.runtime),
     platform: `${process.platform} ${process.arch}`,

@@ -55,7 +55,13 @@ export const outputs = {
 /** All flags of a run. */
 export const flags = {
   target: Argument.String("target").pipe(
-    Argument.withDescription("tcp://host:port, unix:/path, unix:@name or ws://host:port/path"),
+    Argument.withDescription(
+      "tcp://host:port, unix:/path, unix:@name or ws://host:port/path; or a module whose default export is a simulation",
+    ),
+    Argument.optional,
+  ),
+  against: Argument.String("against").pipe(
+    Argument.withDescription("The server of a simulation (default: the one that its module names)"),
     Argument.optional,
   ),
   mode: Flag.Literals("mode", [...ordinary, ...hostile]).pipe(

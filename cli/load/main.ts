@@ -17,6 +17,7 @@ import { argumentsWith, program } from "../../ops/workers/Command.ts"
 import * as Signals from "../../ops/signals.ts"
 import { UsageError } from "../UsageError.ts"
 import * as Ask from "./Ask.ts"
+import * as Ceiling from "./ceiling.ts"
 import type { Input } from "./flags.ts"
 import * as View from "./live.ts"
 import * as Local from "./Local.ts"
@@ -31,6 +32,13 @@ export const codes = { done: 0, failed: 1, invalid: 98, threshold: 99 } as const
 
 /** Does what the flags say. The exit code is left in `exit`. */
 export const load = Effect.fnUntraced(function* (input: Input, exit: (code: number) => void) {
+  if (input.selfTest) {
+    if (Option.contains(input.part, Ceiling.sink)) {
+      yield* Effect.promise(() => import("./sink.ts"))
+      return yield* Effect.never // it ends with its standard input
+    }
+    return yield* Ceiling.measure(input)
+  }
   const ask = yield* Ask.make(input)
   if (Option.isSome(input.part)) {
     const part = Part.parse(input.part.value)

@@ -73,7 +73,8 @@ export const command = (program: string): ReadonlyArray<string> =>
  */
 export const selfTest = (options: Options = {}): Effect.Effect<SelfTest, SinkError, Sockets> =>
   Effect.scoped(Effect.gen(function* () {
-    const port = yield* sink(options.command ?? command)
+    // One that was given may need the environment; on Deno reading it wants a permission, which a sink needs not.
+    const port = yield* sink(options.command ?? command, options.command === undefined)
     const base = plan(port, options.connections ?? 50, options.duration ?? 3_000)
     const ceilings: Array<Ceiling> = []
     const measure = Effect.fnUntraced(function* (name: string, plan: Plan) {
@@ -138,14 +139,16 @@ const plan = (port: number, connections: number, duration: number): Plan => ({
 })
 
 /** Starts the sink, and gives its port; it is ended with the scope. */
-const sink = (command: (program: string) => ReadonlyArray<string>): Effect.Effect<number, SinkError, Scope> =>
+const sink = (
+  command: (program: string) => ReadonlyArray<string>,
+  alone: boolean,
+): Effect.Effect<number, SinkError, Scope> =>
   Effect.flatMap(
     Effect.acquireRelease(
       Effect.try({
         try: () => {
           const [file, ...args] = command(fileURLToPath(new URL("./sink.ts", import.meta.url)))
-          // It needs none of the environment, to read which Deno would want a permission.
-          return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"], env: {} })
+          return spawn(file!, args, { stdio: ["pipe", "pipe", "inherit"], ...alone ? { env: {} } : {} })
         },
         catch: (cause) => new SinkError({ cause }),
       }),

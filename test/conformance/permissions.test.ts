@@ -33,6 +33,7 @@ const modules: Record<string, string> = {
 
 let port = 0
 let adminPort = 0
+let loadPort = 0
 let ipv6 = true
 beforeAll(async () => {
   for (const [name, text] of Object.entries(modules)) writeFileSync(join(folder, name), text)
@@ -41,6 +42,10 @@ beforeAll(async () => {
   const ports = servers.map((server) => (server.address() as { readonly port: number }).port) // they are of TCP
   ;[port, adminPort] = [ports[0]!, ports[1]!]
   servers.forEach((server) => server.close())
+  const echo = createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(0, "127.0.0.1")
+  await once(echo, "listening")
+  loadPort = (echo.address() as { readonly port: number }).port // it is of TCP
+  echo.unref()
   const second = createServer().listen(0, "::1")
   ipv6 = await once(second, "listening").then(() => true, () => false)
   second.close()
@@ -66,6 +71,8 @@ interface Row {
 const here = (text: string): string =>
   text.replaceAll("9000", String(port))
     .replaceAll("9001", String(adminPort))
+    .replaceAll("9002", String(loadPort))
+    .replaceAll("/tmp/report.html", join(socket, "..", "report.html"))
     .replaceAll("/run/anyport.sock", socket)
     .replaceAll("@anyport", `@${socket}`)
     .replace(/\.\/(?=[\w-]+\.ts)/g, `./${relative(root, folder)}/`)

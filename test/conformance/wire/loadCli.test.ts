@@ -87,6 +87,12 @@ const mistakes: ReadonlyArray<readonly [args: string, says: ReadonlyArray<string
   ["tcp://127.0.0.1:1 --processes 3 --connections 2", ["--processes 3", "2 connections"]],
   ["tcp://127.0.0.1:1 --part 1/2", ["--part", "--processes"]],
   [`tcp://127.0.0.1:1 --report ${temporary("nowhere/x.html")}`, ["--report", "nowhere", "no folder"]],
+  ["tcp://127.0.0.1:1 tcp://127.0.0.1:2", ["tcp://127.0.0.1:2", "one server too many"]],
+  ["./test/conformance/wire/simple.sim.ts", ["simple.sim.ts names no server", "tcp://host:port"]],
+  ["./test/conformance/wire/simple.sim.ts tcp://127.0.0.1:1 --framing lines", ["--framing", "simple.sim.ts"]],
+  ["./cli/version.ts", ["./cli/version.ts", "Simulation.make"]],
+  ["./nothing.ts", ["./nothing.ts", "no file"]],
+  ["--self-test --rate 5", ["--self-test", "--rate"]],
   ["merge nothing.json", ["nothing.json", "no file"]],
   ["merge package.json", ["package.json", "anyport-load-result"]],
 ]
@@ -376,6 +382,39 @@ describe.each(runtimes)("%s", (runtime) => {
     })
     const refused = await load(runtime, `merge ${one} ${different}`, undefined, permissions)
     expect(refused).toMatchObject({ code: 2, stdout: "", stderr: expect.stringMatching(/^anyport: .*mode is .*\n$/) })
+  })
+
+  it("clients of a module do what it says, also by several processes, each with its own number", async () => {
+    const numbers = new Set<string>()
+    const server = await listen((line) => {
+      numbers.add(line)
+      return `${line}\n`
+    })
+    const ended = await load(
+      runtime,
+      `./test/conformance/wire/simple.sim.ts ${
+        url(server)
+      } --connections 3 --duration 400ms --warmup off --processes 2 --json`,
+      undefined,
+      ["--allow-read=.", "--allow-env", "--allow-run=deno,cat"],
+    )
+    expect(ended.code, ended.stderr).toBe(0)
+    expect([...numbers].sort()).toEqual(["from 0", "from 1", "from 2"])
+    const { counts, errors } = resultOf(ended)
+    expect(errors.total).toBe(0)
+    expect(counts.replies).toBeGreaterThan(3)
+  })
+
+  it("--self-test says what the generator reaches, and leaves nothing behind", async () => {
+    const ended = await load(runtime, "--self-test --duration 300ms --connections 4 --json", undefined, [
+      "--allow-env",
+      "--allow-run=deno,cat",
+    ])
+    expect(ended.code, ended.stderr).toBe(0)
+    const { runtime: name, ceilings } = JSON.parse(ended.stdout)
+    expect(name).toContain(runtime)
+    expect(ceilings).toHaveLength(3)
+    for (const { rate } of ceilings) expect(rate).toBeGreaterThan(100)
   })
 
   it("a search at a port where nobody listens ends at once, with 1", async () => {
