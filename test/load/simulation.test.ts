@@ -172,6 +172,30 @@ describe("a session", () => {
       expect(outcome.total.sent).toBe(said.length - 1)
       expect(failures(outcome)).toEqual({})
     }))
+
+  it.effect("that ends while answers of others are waited for says goodbye when that is over", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const { outcome } = yield* played({
+        session: (client, { connection }) =>
+          Effect.gen(function* () {
+            yield* Effect.addFinalizer(() => Effect.ignore(client.request(`bye ${connection}`)))
+            yield* client.request(`hello ${connection}`)
+            yield* pause(1_200)
+          }),
+      }, {
+        plan: { connections: 2, duration: 1_000, grace: 1_000 },
+        does: {
+          line: (peer, line) => {
+            said.push(line)
+            if (line !== "hello 0") peer.say(`${line}\n`)
+          },
+        },
+      })
+      expect(said.toSorted()).toEqual(["bye 0", "bye 1", "hello 0", "hello 1"])
+      expect(outcome.total).toMatchObject({ sent: 2, replies: 1 })
+      expect(failures(outcome)).toEqual({ "reply-timeout": 1 })
+    }))
 })
 
 describe("what is measured", () => {
@@ -184,6 +208,28 @@ describe("what is measured", () => {
       expect(outcome.total.connections).toBe(1)
       expect(outcome.measured).toBeGreaterThanOrEqual(1_000)
       expect(outcome.measured).toBeLessThan(1_100)
+      // Asked before and answered after: it is not measured.
+      const across = yield* played(talk(), {
+        plan: { warmup: 1_000, duration: 1_000 },
+        at: { 800: (server) => server.stop(), 1_200: (server) => server.goOn() },
+      })
+      expect(percentile(across.outcome, "response", 100)).toBeLessThan(10)
+      expect(across.outcome.total.replies).toBe(across.outcome.total.sent)
+    }))
+
+  it.effect("includes nothing that is asked when the time is over", () =>
+    Effect.gen(function* () {
+      let before = 0
+      const { outcome, server } = yield* played({
+        session: (client) => Effect.forever(Effect.andThen(client.request("hello"), pause(100))),
+      }, {
+        plan: { connections: 4, duration: 1_000, grace: 1_000 },
+        // One of them is never answered, and the others must not go on while he is waited for.
+        does: { line: (peer, line) => peer.number > 0 && peer.say(`${line}\n`) },
+        at: { 1_100: (server) => void (before = server.received) },
+      })
+      expect(failures(outcome)).toEqual({ "reply-timeout": 1 })
+      expect(server.received).toBe(before)
     }))
 
   it.effect("includes a server that stops for a second", () =>
