@@ -9,7 +9,7 @@ import * as Hdr from "hdr-histogram-js"
 import { isProblem, type Problem, problem } from "./Problem.ts"
 import { histogram } from "./Recorder.ts"
 
-const Micros = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+const Micros: Schema.Finite = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
 /** A count. */
 export const Count: Schema.Int = Schema.Int.check(Schema.isGreaterThanOrEqualTo(0))

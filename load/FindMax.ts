@@ -55,7 +55,10 @@ const lowest = 1
 const attempts = 2
 
 /** Searches. A trial is one run at a rate, per second, of a length in milliseconds; one that was `cut` ends the search. */
-export const findMax = Effect.fnUntraced(function* <E, R>(
+export const findMax: <E, R>(
+  options: Options,
+  trial: (rate: number, duration: number) => Effect.Effect<Result, E, R>,
+) => Effect.Effect<Found, E, R> = Effect.fnUntraced(function* <E, R>(
   options: Options,
   trial: (rate: number, duration: number) => Effect.Effect<Result, E, R>,
 ): Effect.fn.Return<Found, E, R> {

@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import * as Distribution from "./Distribution.ts"
 
-const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+const Amount: Schema.Finite = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 
 /** An interval of a result. */
 export const Interval = Schema.Struct({

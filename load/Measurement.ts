@@ -11,8 +11,8 @@ const mostIntervals = 2_000
 /** The measurement of one run. Times in milliseconds. */
 export class Measurement {
   /** Of the interval that is going on. */
-  readonly recorder = new Recorder()
-  readonly total = new Recorder()
+  readonly recorder: Recorder = new Recorder()
+  readonly total: Recorder = new Recorder()
   /** How late each tick was, in microseconds. */
   readonly lag: Hdr.Histogram = histogram()
   intervals: Array<Interval> = []

@@ -111,7 +111,7 @@ export class Recorder {
   readonly firstByte: Hdr.Histogram
   /** How late the generator itself was with what a schedule wants; not how long that had to wait for a server. */
   readonly lateness: Hdr.Histogram
-  readonly failures = new Map<Failure, number>()
+  readonly failures: Map<Failure, number> = new Map()
   sent = 0
   replies = 0
   bytesSent = 0

@@ -22,8 +22,8 @@ export const format = "anyport-load-result"
 /** Of the format. A reader of this one refuses every other. */
 export const version = 1
 
-const { Count } = Distribution
-const Amount = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
+const Count = Distribution.Count
+const Amount: Schema.Finite = Schema.Finite.check(Schema.isGreaterThanOrEqualTo(0))
 const millis = (description: string): Schema.Finite =>
   Amount.annotate({ description: `${description}, in milliseconds` })
 

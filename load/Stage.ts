@@ -35,7 +35,7 @@ export class Stage {
   problem: string | undefined
   readonly measurement: Measurement
   /** Those that are connected. */
-  readonly clients = new Set<object>()
+  readonly clients: Set<object> = new Set()
   readonly #pending = new Set<Parcel<unknown>>()
   readonly #over = Latch.makeUnsafe()
   /** What was counted already, and must not be again when a session fails with it. */

@@ -121,7 +121,7 @@ describe("on JSR", () => {
       encoding: "utf8",
       env: { ...process.env, NO_COLOR: "1" },
     })
-    const findings = [...stderr.matchAll(/(?:warning|error)\[(\S+)\][\s\S]*?--> \S*?\/((?:core|cli)\/\S+?):/g)]
+    const findings = [...stderr.matchAll(/(?:warning|error)\[(\S+)\][\s\S]*?--> \S*?\/((?:core|load|cli)\/\S+?):/g)]
     return { status, stderr, found: findings.map(([, rule, at]) => `${at} ${rule}`) }
   }
   // One looks for esbuild only when it builds, the other is the user's own module.
@@ -133,7 +133,7 @@ describe("on JSR", () => {
     expect(stderr).toContain("Success Dry run complete")
   }, 60_000)
 
-  it("has no slow types but the classes of typed errors and of the port's service", () => {
+  it("has no slow types but the classes of typed errors and of the port's service, and the schemas of a result", () => {
     const classes = [
       "core/Authentication.ts",
       "core/Directory.ts",
@@ -142,7 +142,17 @@ describe("on JSR", () => {
       "core/Transfer.ts",
       ...Array(4).fill("core/client/Errors.ts"),
     ]
-    expect(publish().found).toEqual([...imports, ...classes.map((file) => `${file} unsupported-super-class-expr`)])
+    // Each is a type, a decoder and the published schema in one.
+    const schemas = [
+      "load/Distribution.ts",
+      "load/Interval.ts",
+      ...Array(5).fill("load/Result.ts"),
+    ]
+    expect(publish().found).toEqual([
+      ...schemas.map((file) => `${file} missing-explicit-type`),
+      ...imports,
+      ...classes.map((file) => `${file} unsupported-super-class-expr`),
+    ])
   }, 60_000)
 })
 
