@@ -213,8 +213,8 @@ const ofModule = Effect.fnUntraced(function* (module: string, input: Input): Eff
   return {
     plan,
     simulation,
-    framing: `clients of ${module}`,
-    message: `as ${module} says`,
+    framing: "client module",
+    message: module,
     thresholds,
     search: undefined,
     processes: yield* processesOf(input, plan),
