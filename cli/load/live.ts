@@ -70,6 +70,7 @@ const lines = ({ write }: Terminal): View => ({
   begin: ({ title }) => write(`${title}\n`),
   connected: (count) => write(`${Units.count(count)} connected\n`),
   second(second) {
+    if (second.length < shortest) return
     write(
       [
         Units.time(Math.round(second.at / 100) * 100).padStart(6),
