@@ -291,7 +291,11 @@ describe.each(runtimes)("%s", (runtime) => {
     const permissions = ["--allow-env", "--allow-run=deno,cat"]
 
     it("share connections and requests, so that all of them together are what was asked for", async () => {
-      const server = await echo()
+      const numbers = new Set<string>()
+      const server = await listen((line) => {
+        numbers.add(line)
+        return `${line}\n`
+      })
       const ended = await load(
         runtime,
         `${
@@ -302,7 +306,8 @@ describe.each(runtimes)("%s", (runtime) => {
       )
       expect(doneOrLate, ended.stderr).toContain(ended.code)
       const { plan, counts, errors, generator, generators, rates, latency } = resultOf(ended)
-      expect(server.lines()).toBe(201)
+      expect({ lines: server.lines(), before: server.before() }).toEqual({ lines: 201, before: 5 })
+      expect([...numbers].sort()).toEqual(["0", "1", "2", "3", "4"])
       expect(counts).toMatchObject({ connected: 5, sent: 201, replies: 201, scheduled: 201 })
       expect(plan).toMatchObject({ connections: 5, stages: [{ from: 201, to: 201, duration: 1_000 }] })
       expect({ errors: errors.total, processes: generator.processes, many: generators.length }).toEqual({
