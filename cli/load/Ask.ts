@@ -4,31 +4,24 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { readFileSync, statSync } from "node:fs"
-import { resolve } from "node:path"
-import * as Duration from "../../core/Duration.ts"
 import * as Beat from "../../load/Beat.ts"
 import * as Expectation from "../../load/Expectation.ts"
 import * as FindMax from "../../load/FindMax.ts"
 import * as Fit from "../../load/Fit.ts"
 import * as Framing from "../../load/Framing.ts"
 import * as Hello from "../../load/Hello.ts"
-import * as MessageFile from "../../load/MessageFile.ts"
 import * as Messages from "../../load/Messages.ts"
 import type { Mode, Plan } from "../../load/Plan.ts"
-import { isProblem, type Problem } from "../../load/Problem.ts"
 import { Random } from "../../load/Random.ts"
 import { constant, Schedule, type Stage } from "../../load/Schedule.ts"
 import type { Simulation } from "../../load/Simulation.ts"
 import * as Sources from "../../load/Sources.ts"
 import * as Stages from "../../load/Stages.ts"
 import * as Target from "../../load/Target.ts"
-import * as Template from "../../load/Template.ts"
 import * as Threshold from "../../load/Threshold.ts"
-import * as Permissions from "../../ops/permissions.ts"
-import * as Size from "../size.ts"
-import { UsageError } from "../UsageError.ts"
+import type { UsageError } from "../UsageError.ts"
 import type { Input } from "./flags.ts"
+import { checked, contentOf, defaults, fail, isGiven, rateOf, sizeOf, sourcesOf, timeOf } from "./Given.ts"
 import * as Module from "./simulation.ts"
 
 /** What was asked for. */
@@ -53,24 +46,6 @@ export interface Search {
   readonly confirmation: number
 }
 
-/** What applies where nothing is said. All times in milliseconds. */
-export const defaults = {
-  connections: 50,
-  inFlight: 1,
-  duration: 10_000,
-  warmup: 1_000,
-  connectTimeout: 5_000,
-  grace: 2_000,
-  /** Connections that are being made at once: fewer than most servers' queue of new ones holds. */
-  connecting: 100,
-  messageBytes: 64,
-  seed: 1,
-} as const
-
-/** Of any time that is given, in milliseconds. */
-const longest = 86_400_000
-/** Of a file of messages, in bytes. */
-const largestFile = 256 * 1_024 * 1_024
 /** A trial of a search is so much shorter than its confirmation. */
 const trialsInConfirmation = 6
 
@@ -109,10 +84,7 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
     onNone: () => Effect.succeed(undefined),
     onSome: (text) => checked(Beat.parse(text), "--heartbeat"),
   })
-  const sources = yield* Option.match(input.sourceAddress, {
-    onNone: () => Effect.succeed<ReadonlyArray<string>>([]),
-    onSome: (text) => checked(Sources.parse(text), "--source-address"),
-  })
+  const sources = yield* sourcesOf(input.sourceAddress)
   const inFlight = Option.getOrElse(input.inFlight, () => defaults.inFlight)
   const misfit = Fit.problemOf({ target, framing, content, expect, hello, beat, sources, mode, inFlight })
   if (misfit !== undefined) return yield* fail(misfit)
@@ -174,10 +146,7 @@ const ofModule = Effect.fnUntraced(function* (module: string, input: Input): Eff
   if (other !== undefined) return yield* fail(`${other[1]} is not for a simulation: ${module} says that itself`)
   const given = yield* timeOf(input.duration, "--duration")
   const times = yield* timesOf(input)
-  const sources = yield* Option.match(input.sourceAddress, {
-    onNone: () => Effect.succeed<ReadonlyArray<string>>([]),
-    onSome: (text) => checked(Sources.parse(text), "--source-address"),
-  })
+  const sources = yield* sourcesOf(input.sourceAddress)
   const thresholds = yield* thresholdsOf(input.threshold)
   const against = yield* Option.match(input.against, {
     onNone: () => Effect.succeed(undefined),
@@ -276,7 +245,7 @@ const modeOf = (input: Input): Effect.Effect<Mode, UsageError> => {
     case "flood":
       return Effect.succeed(mode)
     default:
-      return fail(`--mode ${mode} is not there yet; accepted are closed, open, idle, churn and flood`)
+      return fail(`--mode ${mode} attacks; it is no run that is measured`) // `attack.ts` has those
   }
 }
 
@@ -302,11 +271,6 @@ const ofMessages: ReadonlyArray<readonly [name: keyof Input, flag: string]> = [
   ["maxFrame", "--max-frame"],
   ["connectTimeout", "--connect-timeout"],
 ]
-
-const isGiven = (input: Input, name: keyof Input): boolean => {
-  const value = input[name]
-  return typeof value === "object" && "_tag" in value && value._tag === "Some"
-}
 
 /** Flags of which one says what the other does. */
 const either: ReadonlyArray<readonly [keyof Input, string, keyof Input, string]> = [
@@ -362,69 +326,3 @@ const stagesOf = Effect.fnUntraced(function* (
     ? stages
     : yield* fail(`--rate ${rate} has no request in ${duration} ms; give a higher rate or a longer --duration`)
 })
-
-const contentOf = Effect.fnUntraced(function* (
-  { message, messageFile }: Input,
-  framing: Framing.Framing,
-  seed: number,
-) {
-  if (Option.isSome(messageFile)) {
-    const file = messageFile.value
-    const content = yield* checked(MessageFile.parse(yield* read(file), framing), `--message-file ${file}`)
-    return { content, message: `file ${file}` }
-  }
-  const fixed = /^fixed:(\d+)$/.exec(framing.name)?.[1]
-  const template = Option.getOrElse(message, () => `{size:${fixed ?? defaults.messageBytes}}`)
-  return { content: yield* checked(Template.parse(template, { seed }), "--message"), message: template }
-})
-
-const read = (file: string): Effect.Effect<Uint8Array, UsageError> =>
-  Effect.suspend(() => {
-    const path = resolve(file)
-    const permission = { name: "read", path } as const
-    if (!Permissions.granted(permission)) {
-      return fail(`--message-file: reading ${path} was not allowed; run deno with ${Permissions.flag(permission)}`)
-    }
-    try {
-      const { size } = statSync(path)
-      if (size > largestFile) {
-        return fail(`--message-file: Expected a file of at most ${largestFile} bytes, got ${size} in ${path}`)
-      }
-      return Effect.succeed(readFileSync(path))
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined
-      return fail(`--message-file: ${code === "ENOENT" ? `there is no file ${path}` : String(error)}`)
-    }
-  })
-
-const timeOf = (
-  text: Option.Option<string>,
-  flag: string,
-  none = false,
-): Effect.Effect<number | undefined, UsageError> => {
-  if (Option.isNone(text)) return Effect.succeed(undefined)
-  const millis = Duration.parse(text.value)
-  if (millis === Infinity && none) return Effect.succeed(0)
-  return millis === undefined || millis > longest
-    ? fail(
-      `${flag}: Expected a duration up to 24h such as 250ms, 30s or 5m${none ? ", or off" : ""}, got ${text.value}`,
-    )
-    : Effect.succeed(millis)
-}
-
-const rateOf = (text: Option.Option<string>, flag: string): Effect.Effect<number | undefined, UsageError> =>
-  Option.isNone(text) ? Effect.succeed(undefined) : checked(Stages.parseRate(text.value), flag)
-
-const sizeOf = (text: Option.Option<string>, flag: string): Effect.Effect<number | undefined, UsageError> => {
-  if (Option.isNone(text)) return Effect.succeed(undefined)
-  const bytes = Size.parse(text.value)
-  return bytes === undefined || bytes > Framing.largest
-    ? fail(`${flag}: Expected a size up to ${Framing.largest} bytes such as 512, 64KiB or 1MiB, got ${text.value}`)
-    : Effect.succeed(bytes)
-}
-
-/** What was read, or the usage error that says where it stands and what is wrong. */
-const checked = <A>(value: A | Problem, flag?: string): Effect.Effect<A, UsageError> =>
-  isProblem(value) ? fail(flag === undefined ? value.problem : `${flag}: ${value.problem}`) : Effect.succeed(value)
-
-const fail = (message: string): Effect.Effect<never, UsageError> => Effect.fail(new UsageError({ message }))

@@ -66,7 +66,7 @@ export const run = Effect.fnUntraced(function* (
 })
 
 /** CPU time of this process so far, in milliseconds. */
-const cpu = (): number => {
+export const cpu = (): number => {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1_000
 }

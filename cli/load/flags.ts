@@ -3,20 +3,9 @@
  */
 import * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
+import { modes as hostile } from "../../load/hostile/modes.ts"
 
 const ordinary = ["closed", "open", "idle", "churn", "flood"] as const
-
-/** What does harm, and is let loose only on what is one's own. */
-export const hostile = [
-  "slowloris",
-  "slow-reader",
-  "half-open",
-  "reset-storm",
-  "torn-frames",
-  "oversize",
-  "garbage",
-  "silent",
-] as const
 
 const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)

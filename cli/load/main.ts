@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import process from "node:process"
 import * as FindMax from "../../load/FindMax.ts"
+import { isHostile } from "../../load/hostile/modes.ts"
 import { remedy } from "../../load/Remedy.ts"
 import type { Result } from "../../load/Result.ts"
 import { finding } from "../../load/Summary.ts"
@@ -38,6 +39,11 @@ export const load = Effect.fnUntraced(function* (input: Input, exit: (code: numb
       return yield* Effect.never // it ends with its standard input
     }
     return yield* Ceiling.measure(input)
+  }
+  const mode = Option.getOrUndefined(input.mode)
+  if (mode !== undefined && isHostile(mode)) {
+    const { attack } = yield* Effect.promise(() => import("./attack.ts"))
+    return exit(yield* attack(mode, input))
   }
   const ask = yield* Ask.make(input)
   if (Option.isSome(input.part)) {

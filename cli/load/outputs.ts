@@ -28,50 +28,51 @@ export const check = (outputs: Outputs): Effect.Effect<void, UsageError> =>
       : Effect.fail(new UsageError({ message: `${twice[0]} ${twice[1]}: another flag names the same file` }))
   })
 
+/** A result as the texts that it can be written as. */
+export interface Texts {
+  readonly text: () => string
+  readonly json: () => string
+  readonly report?: () => Promise<string>
+  readonly hgrm?: () => Promise<string>
+}
+
 /** Writes a result everywhere, and says which files could not be written, a line for each. */
 export const write = (result: Result, outputs: Outputs): Effect.Effect<ReadonlyArray<string>> =>
+  tell(outputs, {
+    text: () => summary(result),
+    json: () => encode(result),
+    report: async () => (await import("../../load/report/Report.ts")).html(result),
+    hgrm: async () => {
+      const { response } = result.latency
+      return response === undefined ? "" : (await import("../../load/Hgrm.ts")).hgrm(response)
+    },
+  })
+
+/** Writes texts to where the flags say, likewise. */
+export const tell = (outputs: Outputs, texts: Texts): Effect.Effect<ReadonlyArray<string>> =>
   Effect.promise(async () => {
     const problems: Array<string> = []
-    for (const [flag, file, text] of await textsOf(result, outputs)) {
+    for (const [flag, file, name] of filesOf(outputs)) {
       try {
-        writeFileSync(resolve(file), text)
+        writeFileSync(resolve(file), await texts[name]?.() ?? "")
       } catch (error) {
         problems.push(`${flag} ${file}: ${error instanceof Error ? error.message : String(error)}`)
       }
     }
     if (isJsonOnStdout(outputs)) {
-      await put(process.stdout, encode(result))
-      if (!outputs.quiet) await put(process.stderr, summary(result))
-    } else await put(process.stdout, summary(result))
+      await put(process.stdout, texts.json())
+      if (!outputs.quiet) await put(process.stderr, texts.text())
+    } else await put(process.stdout, texts.text())
     return problems
   })
 
 const isJsonOnStdout = ({ json }: Outputs): boolean => Option.contains(json, "-")
 
-const filesOf = ({ json, report, hgrm }: Outputs): ReadonlyArray<readonly [flag: string, file: string]> =>
-  ([["--json", json], ["--report", report], ["--hgrm", hgrm]] as const).flatMap(([flag, file]) =>
-    Option.isNone(file) || (flag === "--json" && file.value === "-") ? [] : [[flag, file.value] as const]
-  )
-
-const textsOf = async (
-  result: Result,
-  outputs: Outputs,
-): Promise<ReadonlyArray<readonly [flag: string, file: string, text: string]>> =>
-  await Promise.all(
-    filesOf(outputs).map(async ([flag, file]) => {
-      switch (flag) {
-        case "--hgrm": {
-          const { hgrm } = await import("../../load/Hgrm.ts")
-          return [flag, file, result.latency.response === undefined ? "" : hgrm(result.latency.response)] as const
-        }
-        case "--report": {
-          const { html } = await import("../../load/report/Report.ts")
-          return [flag, file, html(result)] as const
-        }
-        default:
-          return [flag, file, encode(result)] as const
-      }
-    }),
+const filesOf = (
+  { json, report, hgrm }: Outputs,
+): ReadonlyArray<readonly [flag: string, file: string, name: "json" | "report" | "hgrm"]> =>
+  ([["json", json], ["report", report], ["hgrm", hgrm]] as const).flatMap(([name, file]) =>
+    Option.isNone(file) || (name === "json" && file.value === "-") ? [] : [[`--${name}`, file.value, name] as const]
   )
 
 const unwritable = (path: string): string | undefined => {
