@@ -168,8 +168,8 @@ export class Generator implements Host {
 
   /** Ends sending, but of what is due already: that goes on as far as there is room, until it is settled. */
   stop(): void {
-    const now = this.now()
-    if (this.sending && this.plan.mode === "open") this.#notice(now)
+    // The last one is due at the very end, which is later than the last tick; nobody may answer any more who would send it.
+    if (this.sending && this.plan.mode === "open") this.#dispatch(this.now())
     this.sending = false
   }
 

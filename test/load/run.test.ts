@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Lines from "../../core/codecs/Lines.ts"
 import { constant as always, type Messages } from "../../load/Messages.ts"
 import { Generator } from "../../load/Generator.ts"
+import type { Plan } from "../../load/Plan.ts"
 import { record } from "../../load/Recorder.ts"
 import { constant } from "../../load/Schedule.ts"
 import { bytes, failures, percentile, play, type Played, type Setting, usual } from "./stage.ts"
@@ -595,6 +596,22 @@ describe("a run", () => {
       expect(outcome.cpu).toBeLessThan(1_800)
       expect(outcome.lag.totalCount).toBeGreaterThan(1_000)
     }))
+
+  it("of a schedule also sends what becomes due between the last tick and the end", () => {
+    let now = 0
+    const plan: Plan = { ...usual, mode: "open", inFlight: 10, stages: constant(10, 1_000), duration: 1_000 }
+    const generator = new Generator(plan, () => now, () => 0, () => {})
+    const transport = { localAddress: undefined, remoteAddress: undefined, sending: 0 }
+    const nothing = () => {}
+    const calls = { attach: nothing, pause: nothing, resume: nothing, shutdown: nothing, abort: nothing }
+    generator.join(0, { ...transport, ...calls, write: ({ length }) => length }, 0, () => {})
+    generator.start()
+    now = 999.9
+    generator.tick(1)
+    now = 1_000.1
+    generator.stop()
+    expect([generator.scheduled, generator.unsent, generator.recorder.sent]).toEqual([10, 0, 10])
+  })
 
   it("of hours keeps no more intervals than of half an hour, and loses nothing of them", () => {
     const generator = new Generator({ ...usual, mode: "idle" }, () => 0, () => 0, () => {})
