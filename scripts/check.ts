@@ -24,6 +24,7 @@ import { places } from "./rules/places.ts"
 import { ambient, barrel } from "./rules/shipped.ts"
 import * as Source from "./rules/Source.ts"
 import * as Share from "./share.ts"
+import * as Soak from "./soak/results.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "")
 const sources = Source.all(root)
@@ -77,6 +78,7 @@ const figures: Part = () => {
     ...shown(guarantees, renderGuarantees(), "npm run memory -- --record"),
     ...shown(Rolling.block, Rolling.markdown(), "npm run rolling -- --record"),
     ...shown(Share.block, Share.markdown(), "npm run share -- --record"),
+    ...shown(Soak.block, Soak.markdown(), "npm run soak -- --record"),
     ...Presets.tables.flatMap(({ block, markdown }) => shown(block, markdown(), "npm run presets", "core/")),
     ...shown(Recovery.block, Recovery.table(recovery, befallen), "npm run recover -- --record"),
     ...Recovery.missing(recovery, befallen).map((name) =>
