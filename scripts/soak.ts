@@ -32,7 +32,7 @@ const amount = (flag: "minutes" | "rate", least: number, most: number): number =
     ? value
     : refuse(`Cannot soak: --${flag} takes a number from ${least} to ${most}`)
 }
-const minutes = amount("minutes", 0.5, 1_440)
+const minutes = amount("minutes", 1, 1_440)
 const rate = amount("rate", 1, 1_000_000)
 const unknown = flags.runtime?.find((name) => !runtimes.some((runtime) => runtime === name))
 if (unknown !== undefined) refuse(`Unknown --runtime ${unknown}; accepted are ${runtimes.join(", ")}`)
@@ -42,7 +42,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal
 
 const chosen = runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true)
 const say = (line: string): void => console.error(line)
-const one = (runtime: Runtime, rate: number): Promise<Results.Row> => run(runtime, { minutes, rate, say })
+const one = (runtime: Runtime, rate: number): Promise<Results.Row> =>
+  run(runtime, { minutes, rate, say }).catch((error: unknown) => {
+    console.error(`${runtime}: ${error instanceof Error ? error.message : error}`)
+    process.exit(1)
+  })
 
 const versionOf = (runtime: Runtime): string =>
   /\d+\.\d+\.\d+/.exec(spawnSync(runtime, ["--version"], { encoding: "utf8" }).stdout)![0]

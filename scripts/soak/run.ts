@@ -18,8 +18,8 @@ export interface Wanted {
 }
 
 const sampleMillis = 2_000
-/** Collecting garbage takes the server some time. */
-const samplesToCollection = 5
+/** Collecting garbage takes the server some time, and a short soak wants to see what is left all the same. */
+const samplesToCollection = (minutes: number): number => minutes < 5 ? 2 : 5
 const sayMillis = 30_000
 const kept = 60
 const minute = 60_000
@@ -91,7 +91,7 @@ class Watch {
     const began = performance.now()
     let saidAt = began
     for (let count = 0; performance.now() - began < duration; count++) {
-      const collects = count % samplesToCollection === 0
+      const collects = count % samplesToCollection(duration / minute) === 0
       const report = await this.#subject.ask(collects ? "collect" : "sample")
       const now = performance.now()
       this.#note((now - began) / minute, report, collects)

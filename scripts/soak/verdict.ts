@@ -36,4 +36,4 @@ export const judge = ({ name, most }: Measure, samples: ReadonlyArray<Sample>): 
 }
 
 /** What a server needs to get going is not looked at: a fifth of the time, at least half a minute, at most ten. */
-export const settling = (minutes: number): number => Math.min(10, Math.max(minutes / 5, Math.min(0.5, minutes / 2)))
+export const settling = (minutes: number): number => Math.min(10, Math.max(minutes / 5, 0.5))
