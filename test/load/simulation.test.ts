@@ -129,8 +129,8 @@ describe("a session", () => {
   it.effect("that closes its client gets a new one for the next time", () =>
     Effect.gen(function* () {
       const { outcome, server } = yield* played({
-        session: (client) => Effect.andThen(client.request("one"), client.close),
-      }, { plan: { connections: 2, duration: 500 } })
+        session: (client) => Effect.andThen(Effect.andThen(client.request("one"), pause(10)), client.close),
+      }, { plan: { connections: 2, duration: 200 } })
       expect(failures(outcome)).toEqual({})
       expect(server.accepted.length).toBeGreaterThan(10)
       expect(outcome.total).toMatchObject({ reconnects: 0, connections: server.accepted.length })
