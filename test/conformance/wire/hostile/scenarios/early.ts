@@ -3,7 +3,8 @@ import { strict as assert } from "node:assert"
 import { drip, slice } from "../../../../peers/Dripper.ts"
 import type { Client } from "../../client.ts"
 import type { Scenario } from "../Scenario.ts"
-import { each, either, ended, only } from "./common.ts"
+import { unleash } from "../unleash.ts"
+import { each, either, only } from "./common.ts"
 
 const waves = 8
 
@@ -35,23 +36,19 @@ export const slowloris: Scenario = {
   title: "F2, F14: 100 that say nothing and 300 that never finish a first frame are ended; sliced frames are answered",
   server: { deadlines: { firstFrame: "1 second", linger: "200 millis" } },
   act: async (target) => {
-    const silent = each(100, async (index) => {
-      const client = await target.connect({ service: either(index) })
-      await ended(client)
-    })
-    const slow = each(300, async (index) => {
-      const client = await target.connect({ service: either(index) })
-      await drip(client, "x", 100)
-    })
+    const attack = { duration: 4_000, message: "x".repeat(1_000) }
+    const silent = unleash(target, { ...attack, mode: "silent", connections: 100 })
+    const slow = unleash(target, { ...attack, mode: "slowloris", connections: 300, service: "session" })
     const sliced = await each(20, async (index) => {
       const client = await target.connect()
       await slice(client, `slice ${index}\n`)
       return (await client.line()) === `echo: slice ${index}`
     })
-    await Promise.all([silent, slow])
+    const outcomes = await Promise.all([silent, slow])
     assert.ok(sliced.every(Boolean), "a frame in segments of one byte was not answered")
+    assert.deepEqual(outcomes.map(({ endings }) => endings.survived), [0, 0])
     const { closed } = await target.reports(({ closed }) => (closed["first_frame_timeout"] ?? 0) >= 400)
-    only(closed, "first_frame_timeout")
+    only(closed, "first_frame_timeout", "peer_closed") // who was well-behaved leaves
     return `${closed["first_frame_timeout"]} ended by first_frame_timeout`
   },
 }

@@ -3,6 +3,7 @@ import type { Scenario } from "../Scenario.ts"
 import { dripping, leavers, slowloris } from "./early.ts"
 import { simultaneous, stopped, writtenTo } from "./ending.ts"
 import { churn, descriptors, oneAddress, rush } from "./many.ts"
+import { garbage, halfOpen, oversize, resets, slowReading, torn } from "./modes.ts"
 import { goodbye, pipelining, slowReaders } from "./reading.ts"
 
 export const scenarios: ReadonlyArray<Scenario> = [
@@ -19,4 +20,10 @@ export const scenarios: ReadonlyArray<Scenario> = [
   simultaneous,
   writtenTo,
   stopped,
+  torn,
+  garbage,
+  oversize,
+  slowReading,
+  halfOpen,
+  resets,
 ]
