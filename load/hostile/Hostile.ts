@@ -127,7 +127,10 @@ export const run = (plan: HostilePlan, options: HostileOptions): Effect.Effect<H
     const failures = new Map<Failure, number>()
     const lifetime = histogram()
     const permits = Semaphore.makeUnsafe(connecting)
+    const early = Latch.makeUnsafe()
+    let cut = false
     let made = 0
+    let lost = 0 // of those that came first, how many were not let in
     let bytesSent = 0
     let bytesReceived = 0
     let over = false
@@ -169,6 +172,8 @@ export const run = (plan: HostilePlan, options: HostileOptions): Effect.Effect<H
             return Effect.undefined
           }))
           if (transport !== undefined) yield* visit(transport, random)
+          // Where nobody was let in there is nobody to wait for.
+          else if (visits === 0 && ++lost === connections) early.openUnsafe()
         }))
         if (!attack.again) return
         yield* Effect.sleep(againMillis)
@@ -176,19 +181,19 @@ export const run = (plan: HostilePlan, options: HostileOptions): Effect.Effect<H
     })
 
     const began = now()
-    const stopped = yield* Latch.make()
-    if (options.stop !== undefined) yield* Effect.forkScoped(Effect.andThen(options.stop, stopped.open))
-    const decent = yield* Effect.forkChild(Run.run(decentPlan(plan), {
-      cpu: options.cpu,
-      ...options.stop === undefined ? {} : { stop: stopped.await },
-    }))
+    const stop = Effect.sync(() => {
+      cut = true
+      early.openUnsafe()
+    })
+    if (options.stop !== undefined) yield* Effect.forkScoped(Effect.andThen(options.stop, stop))
+    const decent = yield* Effect.forkChild(Run.run(decentPlan(plan), { cpu: options.cpu, stop: early.await }))
     const clients = yield* Effect.forkChild(
       Effect.forEach(Array.from({ length: connections }, (_, number) => number), client, {
         concurrency: "unbounded",
         discard: true,
       }),
     )
-    yield* Effect.raceFirst(Effect.sleep(duration), stopped.await)
+    yield* Effect.raceFirst(Effect.sleep(duration), early.await)
     over = true
     yield* Fiber.interrupt(clients)
     const outcome = yield* Fiber.join(decent)
@@ -202,7 +207,7 @@ export const run = (plan: HostilePlan, options: HostileOptions): Effect.Effect<H
       bytesSent,
       bytesReceived,
       decent: outcome,
-      cut: stopped.isOpen(),
+      cut,
     }
   }))
 

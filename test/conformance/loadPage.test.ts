@@ -1,7 +1,11 @@
-/** What `docs/load.md` says is so: its flags are those that there are, its commands are understood, its program runs. */
+/**
+ * What `docs/load.md` says is so: its flags are those that there are, its commands are understood, its hostile clients do
+ * what it says, its program runs.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { attacks, modes } from "../../load/hostile/Hostile.ts"
 import { Child, type End, killAll, root, type Runtime, runtimes } from "./wire/child.ts"
 import { closeAll, echo } from "./wire/loadServers.ts"
 
@@ -27,6 +31,12 @@ it("its table has every flag of `anyport load`, and no other", async () => {
   const shown = [...page.slice(page.indexOf("## All flags")).matchAll(/^\| `(--[a-z-]+)/gm)].map(([, flag]) => flag)
   expect(there.length).toBeGreaterThan(20)
   expect(shown).toEqual(there)
+})
+
+it("says of every mode that does harm what it does", () => {
+  const [, section = ""] = /^## Hostile clients\n([\s\S]*?)^## /m.exec(page) ?? []
+  const shown = [...section.matchAll(/^\| `([a-z][a-z-]+)` +\| (.*?) +\|$/gm)]
+  expect(shown.map(([, mode, what]) => [mode, what])).toEqual(modes.map((mode) => [mode, attacks[mode].what]))
 })
 
 const commands = [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block = ""]) =>

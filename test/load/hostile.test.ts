@@ -249,13 +249,17 @@ describe("bounds", () => {
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(message)
     }))
 
-  it.effect("nobody there: none is connected, and why", () =>
-    Effect.gen(function* () {
-      const { hostile } = yield* attacked({ duration: 100, connections: 3 }, { listens: false })
-      expect(hostile.connections).toBe(0)
-      expect(Object.fromEntries(hostile.failures)).toEqual({ "connect-refused": 3 })
-      expect(summary(target.url, hostile)).toContain("connect-refused, 3 times: nobody listens")
-    }))
+  it.effect.each(["silent", "reset-storm"] as const)(
+    "nobody there, %s: none is connected, and it ends at once",
+    (mode) =>
+      Effect.gen(function* () {
+        const { hostile, took } = yield* attacked({ mode, duration: 60_000, connections: 3 }, { listens: false })
+        expect(took).toBeLessThan(3_000)
+        expect({ connections: hostile.connections, cut: hostile.cut }).toEqual({ connections: 0, cut: false })
+        expect(Object.fromEntries(hostile.failures)).toEqual({ "connect-refused": 3 })
+        expect(summary(target.url, hostile)).toContain("connect-refused, 3 times: nobody listens")
+      }),
+  )
 })
 
 describe("whom", () => {

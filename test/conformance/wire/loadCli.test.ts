@@ -7,10 +7,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import process from "node:process"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { afterAll, afterEach, describe, expect, it } from "vitest"
 import { isProblem } from "../../../load/Problem.ts"
 import { decode, type Result } from "../../../load/Result.ts"
 import { Child, type End, killAll, type Runtime, runtimes } from "./child.ts"
+import { eventually } from "./harness.ts"
 import { closeAll, echo, listen } from "./loadServers.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "anyport-load-"))
@@ -32,10 +34,17 @@ const start = (runtime: Runtime, args: string, net = "127.0.0.1", permissions: R
 
 const load = (...args: Parameters<typeof start>): Promise<End> => start(...args).ended
 
+/** Whether something is as the published schema says, by somebody else's reading of it. */
+const published = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(
+  JSON.parse(readFileSync(new URL("../../../load/result.schema.json", import.meta.url), "utf8")),
+)
+
 /** The result that is all of stdout. */
 const resultOf = ({ stdout, stderr }: Pick<End, "stdout" | "stderr">): Result => {
   const result = decode(stdout)
   if (isProblem(result)) throw new Error(`${result.problem}: ${stdout}${stderr}`)
+  published(JSON.parse(stdout))
+  expect(published.errors).toBeNull()
   return result
 }
 
@@ -93,6 +102,13 @@ const mistakes: ReadonlyArray<readonly [args: string, says: ReadonlyArray<string
   ["./cli/version.ts", ["./cli/version.ts", "Simulation.make"]],
   ["./nothing.ts", ["./nothing.ts", "no file"]],
   ["--self-test --rate 5", ["--self-test", "--rate"]],
+  ["tcp://192.0.2.1:9 --mode silent", ["tcp://192.0.2.1:9", "loopback", "--i-own-this-target"]],
+  ["ws://127.0.0.1:1 --mode garbage", ["ws://127.0.0.1:1", "WebSocket", "tcp://"]],
+  ["tcp://127.0.0.1:1 --mode slowloris --rate 5", ["--rate", "slowloris"]],
+  ["tcp://127.0.0.1:1 --mode slowloris --threshold p99<1s", ["--threshold", "slowloris"]],
+  ["tcp://127.0.0.1:1 --mode half-open --connections 20001", ["--connections", "20000", "20001"]],
+  ["tcp://127.0.0.1:1 --mode half-open --duration 61m", ["--duration", "1h", "3660000"]],
+  ["--mode oversize", ["nothing to attack", "tcp://host:port"]],
   ["merge nothing.json", ["nothing.json", "no file"]],
   ["merge package.json", ["package.json", "anyport-load-result"]],
 ]
@@ -161,6 +177,48 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(resultOf({ stdout: readFileSync(files.json, "utf8"), stderr }).counts.sent).toBe(server.lines())
     expect(readFileSync(files.html, "utf8")).toMatch(/^<!doctype html>[\s\S]*<\/html>\n?$/)
     expect(readFileSync(files.hgrm, "utf8")).toContain("TotalCount")
+  })
+
+  it("lets hostile clients loose, and says what became of them and of one that is well-behaved", async () => {
+    let visits = 0
+    const server = await listen((line) => {
+      visits++
+      return `${line}\n`
+    })
+    const attack = `${url(server)} --mode torn-frames --connections 3 --duration 1s --message hello`
+    const text = await load(runtime, attack)
+    expect({ code: text.code, stderr: text.stderr }).toEqual({ code: 0, stderr: "" })
+    expect(text.stdout).toContain(`${url(server)}  torn-frames: each sends requests in parts`)
+    expect(text.stdout).toMatch(/\nhostile +\d+ connections in [\d.]+ s: /)
+    expect(text.stdout).toMatch(/\ndecent +10 of 10 requests answered\n/)
+    // At least one was cut at each place, besides those of the one who is well-behaved.
+    expect(visits).toBeGreaterThanOrEqual(10 + "hello".length)
+    const { code, stdout, stderr } = await load(runtime, `${attack} --quiet --json`)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(JSON.parse(stdout)).toMatchObject({
+      format: "anyport-hostile-result",
+      target: url(server),
+      mode: "torn-frames",
+      decent: { scheduled: 10, replies: 10, failures: {} },
+      cut: false,
+    })
+  })
+
+  it("nobody to attack: what came of it, one line that says so, and 1", async () => {
+    const { code, stdout, stderr } = await load(runtime, "tcp://127.0.0.1:1 --mode silent --duration 200ms")
+    expect({ code, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 1, lines: 1 })
+    expect(stderr).toContain("tcp://127.0.0.1:1: could not connect (connect-refused)")
+    expect(stdout).toContain("connect-refused, 50 times")
+  })
+
+  it("a signal ends an attack early, with what came of it, and 0", async () => {
+    const server = await echo()
+    const child = start(runtime, `${url(server)} --mode half-open --connections 5 --duration 1h --quiet --json`)
+    await eventually(() => Promise.resolve(server.lines() > 5 || undefined))
+    child.signal("SIGINT")
+    const { code, stdout, stderr } = await child.ended
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+    expect(JSON.parse(stdout)).toMatchObject({ connections: 5, endings: { survived: 5 }, cut: true })
   })
 
   it("a port at which nobody listens: one line that says so, 1, and a result", async () => {
@@ -274,7 +332,7 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(stdout).toBe("")
   })
 
-  it.each(runtime === "node" ? mistakes : mistakes.slice(0, 4))(
+  it.concurrent.each(runtime === "node" ? mistakes : mistakes.slice(0, 4))(
     "anyport load %s: one line and 2",
     async (args, says) => {
       const { code, stdout, stderr } = await load(runtime, args, undefined, [
