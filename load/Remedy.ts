@@ -27,7 +27,27 @@ export const remedies: { readonly [F in Exclude<Failure, SessionFailure>]: Remed
   },
   "connect-failed": {
     meaning: "a connection could not be made",
-    remedy: "check the address, the route to it and the permissions of this process",
+    remedy: "check the address, and that this machine and this runtime can connect to such a one",
+    of: "connection",
+  },
+  "connect-unreachable": {
+    meaning: "there is no route to the target",
+    remedy: "check the address, and the network of this machine",
+    of: "connection",
+  },
+  "connect-denied": {
+    meaning: "the system does not let this process connect there",
+    remedy: "check the permissions of the user, of a Unix socket's file, and a local firewall",
+    of: "connection",
+  },
+  "handshake-failed": {
+    meaning: "the server did not answer a WebSocket's handshake as one",
+    remedy: "check path and port, and that it speaks WebSocket there and wants no TLS",
+    of: "connection",
+  },
+  "source-unavailable": {
+    meaning: "this machine cannot connect to the target from an address of --source-address",
+    remedy: "give addresses of this machine that reach it: 127.0.0.2-127.0.0.9 for a server at 127.0.0.1",
     of: "connection",
   },
   "ports-exhausted": {

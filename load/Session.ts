@@ -178,7 +178,8 @@ export class Session implements Receiver {
 
   /**
    * Takes all requests that have no reply. Each is recorded with the time that it has waited: one that was never answered
-   * must not be the one that nobody sees. Returns how many were to be measured.
+   * must not be the one that nobody sees, and so one of the warm-up counts as well, unless a schedule sends others behind
+   * it. Returns how many were to be measured.
    */
   giveUp(now: number): number {
     return this.#settle(this.#pending.length, now, false)
@@ -289,11 +290,14 @@ export class Session implements Receiver {
 
   /** Records requests from the front on, as answered or as given up. Returns how many were to be measured. */
   #settle(replies: number, now: number, answered: boolean): number {
-    const { measuredFrom, recorder } = this.#run
+    const { measuredFrom, plan, recorder } = this.#run
     let measured = 0
     for (let left = replies; left > 0;) {
       const taken = this.#pending.take(left, (intended, sent, count) => {
-        if (intended < measuredFrom) return
+        if (intended < measuredFrom) {
+          if (answered || plan.mode === "open") return
+          recorder.sent += count
+        }
         measured += count
         record(recorder.response, now - intended, count)
         if (sent !== undefined || answered) record(recorder.service, now - (sent ?? now), count)

@@ -46,6 +46,18 @@ const slow = (
 }
 
 describe("closed", () => {
+  it.effect("a request of the warm-up that is never answered is no secret", () =>
+    Effect.gen(function* () {
+      const { outcome } = yield* played({
+        plan: { connections: 3, warmup: 1_000, duration: 2_000 },
+        does: { line: () => {} },
+      })
+      expect(failures(outcome)).toEqual({ "reply-timeout": 3 })
+      expect([outcome.total.sent, outcome.total.replies, outcome.total.response.totalCount]).toEqual([3, 0, 3])
+      // Since it was sent, and not since measuring began.
+      expect(outcome.total.response.minNonZeroValue).toBeGreaterThan(3_000_000)
+    }))
+
   it.effect("keeps so many in flight on each connection, and both times are those of the server", () =>
     Effect.gen(function* () {
       const server = slow(20)

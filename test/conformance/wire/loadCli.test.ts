@@ -242,6 +242,21 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(stderr).toMatch(/^anyport: .*name-not-found, once.*\n$/)
   })
 
+  it("a way there that this machine has not: one line that says which, and 1", async () => {
+    const server = await listen(() => "no handshake\n")
+    const { port } = server
+    for (
+      const [args, why] of [
+        [`${url(server)} --source-address 192.0.2.7`, "source-unavailable"],
+        [`ws://127.0.0.1:${port}/`, "handshake-failed"],
+      ] as const
+    ) {
+      const { code, stderr } = await load(runtime, `${args} ${brief} --quiet`, "127.0.0.1,192.0.2.7")
+      expect({ code, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 1, lines: 1 })
+      expect(stderr).toContain(`could not connect (${why}, 4 times)`)
+    }
+  })
+
   it("a server that answers something else: 1 when nothing was right, and how often it was not", async () => {
     const server = await listen(() => "nonsense\n")
     const ended = await load(runtime, `${url(server)} ${brief} --expect echo --quiet --json`)
@@ -259,6 +274,17 @@ describe.each(runtimes)("%s", (runtime) => {
     expect(ended.code).toBe(1)
     expect(ended.stderr).toContain("--framing")
     expect(resultOf(ended).errors.byKind["reply-invalid"]).toBeGreaterThan(0)
+  })
+
+  it("a server that answers nothing, not even in the warm-up: 1, and how many requests waited", async () => {
+    const server = await listen(() => undefined)
+    const { code, stdout, stderr } = await load(
+      runtime,
+      `${url(server)} --connections 4 --warmup 200ms --duration 300ms --grace 100ms --quiet --json`,
+    )
+    expect({ code, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 1, lines: 1 })
+    expect(stderr).toContain("no request was answered as it should be (reply-timeout, 4 times)")
+    expect(resultOf({ stdout, stderr }).errors.byKind).toEqual({ "reply-timeout": 4 })
   })
 
   it("a server that dies half-way: what was measured is kept, and thresholds say whether that is a failure", async () => {
