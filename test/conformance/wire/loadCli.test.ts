@@ -245,13 +245,14 @@ describe.each(runtimes)("%s", (runtime) => {
   it("a way there that this machine has not: one line that says which, and 1", async () => {
     const server = await listen(() => "no handshake\n")
     const { port } = server
+    const env = ["--allow-env=WS_NO_BUFFER_UTIL,WS_NO_UTF_8_VALIDATE"]
     for (
       const [args, why] of [
         [`${url(server)} --source-address 192.0.2.7`, "source-unavailable"],
         [`ws://127.0.0.1:${port}/`, "handshake-failed"],
       ] as const
     ) {
-      const { code, stderr } = await load(runtime, `${args} ${brief} --quiet`, "127.0.0.1,192.0.2.7")
+      const { code, stderr } = await load(runtime, `${args} ${brief} --quiet`, "127.0.0.1,192.0.2.7", env)
       expect({ code, lines: stderr.split("\n").length - 1 }, stderr).toEqual({ code: 1, lines: 1 })
       expect(stderr).toContain(`could not connect (${why}, 4 times)`)
     }
