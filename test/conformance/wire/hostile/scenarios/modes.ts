@@ -83,6 +83,8 @@ export const oversize: Scenario = {
 export const slowReading: Scenario = {
   name: "slow-reader",
   title: "F36: 20 that ask for as much as they can and read for a millisecond each second hold nobody up",
+  // The system discards a reset that comes while nothing more can be received, and nobody may learn of it for long.
+  server: { deadlines: { writeStall: "3 seconds" } },
   act: async (target) => {
     const { bytesSent } = await both(target, { mode: "slow-reader", connections: 10, duration: 2_500 })
     only(await reasons(target), "peer_reset", "peer_closed", "write_stalled")
