@@ -1,8 +1,9 @@
 /**
  * The sessions of a run, and what is due: who sends next, and what is measured when.
  *
- * It has no fibers, connects nobody and ends nothing by itself; {@link ./Run.ts} does. What is due in one turn is sent
- * together, in one write a connection.
+ * It has no fibers, connects nobody and ends nothing by itself; {@link ./Run.ts} does. A turn of the loop takes all replies
+ * that have come, and then sends what is due together, in one write a connection: a reply that lies in the system while
+ * others are asked would be measured with the time that this takes.
  *
  * Requests of a schedule have one queue, which takes no memory: they are due in order at moments that can be calculated,
  * so those that wait are a number. Whoever has room sends the next, and so a connection that ends takes none of them along.
@@ -21,6 +22,10 @@ import { type Run as Host, Session } from "./Session.ts"
 const mostInFlight = 2 ** 20
 const leastInFlight = 128
 const mostIntervals = 2_000
+/** Who polls does so for what is due within so many milliseconds: a sleep may take as long. */
+const pollMillis = 2
+/** A look at the clock that finds nothing to do takes microseconds; what was longer was not this process's doing. */
+const longestLook = 0.05
 
 /** Everything of a run but its fibers. */
 export class Generator implements Host {
@@ -53,10 +58,17 @@ export class Generator implements Host {
   #next = 0
   #beats = 0
   #settled = false
+  #arrivedAt: number | undefined // what comes in this turn
+  #ending = false // what is to be done at the end of the turn is scheduled
+  #sendsAtEnd = false
   #tickedAt = 0
   #longest = 0 // lag of an interval
   #cpuBefore = 0
   #cpuFrom = 0
+  #polling = false
+  #polledAt = 0
+  #worked = false // since then
+  #idled = 0 // milliseconds of polling for nothing
 
   /** `later` runs a task in the next turn of the loop. */
   constructor(plan: Plan, now: () => number, cpu: () => number, later: (task: () => void) => void) {
@@ -141,12 +153,16 @@ export class Generator implements Host {
     this.recorder.clear()
     this.lag.reset()
     this.#longest = 0
-    this.#cpuFrom = this.#cpuBefore = this.#cpu()
+    this.#cpuFrom = this.#cpuBefore = this.#busy()
   }
 
-  /** CPU time since measuring began, in milliseconds. */
+  /** CPU time since measuring began, in milliseconds, without that of polling for nothing. */
   get cpu(): number {
-    return this.#cpu() - this.#cpuFrom
+    return Math.max(0, this.#busy() - this.#cpuFrom)
+  }
+
+  #busy(): number {
+    return this.#cpu() - this.#idled
   }
 
   /** What was measured since the last time becomes an interval. */
@@ -156,8 +172,8 @@ export class Generator implements Host {
     this.recorder.clear()
     let inFlight = 0
     for (const session of this.#sessions) inFlight += session.inFlight
-    const used = this.#cpu()
-    const cpu = used - this.#cpuBefore
+    const used = this.#busy()
+    const cpu = Math.max(0, used - this.#cpuBefore)
     const interval = { at, recorder, connections: this.live, inFlight, lag: this.#longest, cpu }
     this.#cpuBefore = used
     this.#longest = 0
@@ -206,7 +222,10 @@ export class Generator implements Host {
     this.#longest = Math.max(this.#longest, lag)
     this.#tickedAt = now
     if (!this.sending) return
-    if (this.plan.mode === "open") this.#dispatch(now)
+    if (this.plan.mode === "open") {
+      this.#dispatch(now)
+      this.#pollFrom(now)
+    }
     for (let next = this.#thinking.first; next !== undefined && next.at <= now; next = this.#thinking.first) {
       this.#thinking.shift()
       this.#ask(next.session, next.count, next.at)
@@ -223,12 +242,25 @@ export class Generator implements Host {
 
   // ── What sessions say ────────────────────────────────────────────────────────────────────────────────────────────
 
+  arrived(): number {
+    this.#worked = true
+    if (!this.#ending) {
+      this.#ending = true
+      this.#later(this.#endTurn)
+    }
+    return this.#arrivedAt ??= this.now()
+  }
+
+  wrote(): void {
+    this.#arrivedAt = undefined
+  }
+
   done(session: Session, count: number, now: number): void {
     if (this.plan.mode === "open") {
       // In this turn it would go round and round: what is sent is done.
       if (this.plan.expect._tag === "None") this.#nextTurn(session, 0)
       // Also what has become due since the last tick: the sooner the better.
-      else if (this.#dueAt <= now || this.#noticed > this.#dispatched) this.#dispatch(now)
+      else if (this.#dueAt <= now || this.#noticed > this.#dispatched) this.#sendsAtEnd = true
       return
     }
     if (this.plan.mode === "churn") {
@@ -262,6 +294,34 @@ export class Generator implements Host {
   }
 
   // ── Inside ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** All that has come in this turn is taken. */
+  readonly #endTurn = (): void => {
+    this.#ending = false
+    this.#arrivedAt = undefined
+    if (!this.#sendsAtEnd) return
+    this.#sendsAtEnd = false
+    this.#dispatch(this.now())
+  }
+
+  /** Polls, if the next request is due before the next tick may be. */
+  #pollFrom(now: number): void {
+    if (this.#polling || this.plan.polls !== true || this.#dueAt - now > pollMillis) return
+    this.#polling = true
+    this.#polledAt = now
+    this.#worked = true
+    this.#later(this.#poll)
+  }
+
+  readonly #poll = (): void => {
+    const now = this.now()
+    if (!this.#worked) this.#idled += Math.min(longestLook, now - this.#polledAt)
+    this.#polledAt = now
+    this.#worked = this.sending && this.#dueAt <= now
+    if (this.#worked) this.#dispatch(now)
+    this.#polling = this.sending && this.#dueAt - now <= pollMillis
+    if (this.#polling) this.#later(this.#poll)
+  }
 
   /** The first requests of a connection. */
   #fill(session: Session, began: number): void {

@@ -18,7 +18,7 @@ export interface Interval {
   readonly inFlight: number
   /** How late the tick was, in milliseconds, at most. */
   readonly lag: number
-  /** CPU time of this process, in milliseconds. */
+  /** CPU time of this process in milliseconds, without that of polling for nothing. */
   readonly cpu: number
 }
 
@@ -29,7 +29,7 @@ export interface Outcome {
   readonly intervals: ReadonlyArray<Interval>
   /** Milliseconds of measuring. */
   readonly measured: number
-  /** CPU time of this process while measuring, in milliseconds. */
+  /** CPU time of this process while measuring, in milliseconds, without that of polling for nothing. */
   readonly cpu: number
   /** How late each tick of the generator was, in microseconds: what the event loop was busy with. */
   readonly lag: Hdr.Histogram

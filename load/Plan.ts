@@ -54,6 +54,11 @@ export interface Plan {
   readonly inFlight: number
   /** The rate of an open run. */
   readonly stages: ReadonlyArray<Stage>
+  /**
+   * Looks at the clock all the time for what is due within the next two milliseconds, which takes a core of its own; else
+   * wakes up every millisecond, and what is due waits for that. Of open runs. Default false.
+   */
+  readonly polls?: boolean
   /** Of the schedule: what of an arrival is due at the beginning, from 0 to below 1. Default 0. */
   readonly phase?: number
   /** What is not measured, in front of `duration`. */

@@ -9,7 +9,7 @@
  * - *intended*: given by whoever has it sent.
  * - *sent*: when the transport took the last byte of it. While the server does not read, that is later than when it was
  *   made; the transport itself may hold up to 256 KiB that the system has not taken.
- * - *answered*: when the chunk came that ended its reply.
+ * - *answered*: when the chunk was there that ended its reply. All that one turn of the loop brings was there when it began.
  */
 import type { ByteWriter } from "../core/ByteWriter.ts"
 import type { Encoder } from "../core/Codec.ts"
@@ -35,6 +35,10 @@ export interface Run {
   readonly writer: ByteWriter
   /** Monotonic, in milliseconds. */
   now(): number
+  /** When the bytes were there that come in this turn. */
+  arrived(): number
+  /** Something was written: what comes from here on may be the answer. */
+  wrote(): void
   /** Requests are done: their replies have come, or there are none and they are sent. */
   done(session: Session, count: number, now: number): void
   /** Everything that was sent is taken. */
@@ -190,7 +194,7 @@ export class Session implements Receiver {
   bytes(chunk: Uint8Array): void {
     if (this.#deaf) return
     const { recorder } = this.#run
-    const now = this.#run.now()
+    const now = this.#run.arrived()
     recorder.bytesReceived += chunk.length
     if (!this.#began) {
       this.#began = true
@@ -354,15 +358,20 @@ export class Session implements Receiver {
   /** Hands over what was encoded since `base`, behind what waits. Returns when that was. */
   #deliver(base: number): number {
     const { recorder, writer } = this.#run
-    const now = this.#run.now()
     const bytes = writer.bytes.subarray(base, writer.length)
+    let now: number
     if (bytes.length > 0) {
+      this.#run.wrote()
       const taken = this.#outbox.size > 0 ? 0 : this.#transport.write(bytes)
+      // Not before: what handing over takes is this process's time, and none of the server's.
+      now = this.#run.now()
       if (taken < bytes.length) this.#outbox.append(bytes.subarray(taken))
       this.#made += bytes.length
       this.#taken += taken
       recorder.bytesSent += taken
       this.#pending.mark(this.#taken, now)
+    } else {
+      now = this.#run.now()
     }
     writer.truncate(base)
     return now

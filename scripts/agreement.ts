@@ -6,8 +6,10 @@
  * npm run agreement [-- --runtime node|bun|deno] [--seconds 5] [--runs 5]
  * ```
  * First the highest rate that the C client reaches, one at a time on 50 connections; then a quarter of it as a schedule, in
- * runs by turns. Medians have to agree: throughput within 5 %, p50 of the service time within 15 %. And one at a time ours has
- * to reach 70 % of what the C client does. Exit code 1 if not. Wants a C compiler, and a machine that does nothing else.
+ * runs by turns: against the echo service, and against one that takes a millisecond. Medians have to agree: throughput within
+ * 5 %, p50 of the service time within 15 %; but of the echo on Deno, which sees its sockets about 0.1 ms late. And one at a
+ * time ours has to reach 70 % of what the C client does. Exit code 1 if not. Wants a C compiler, and a machine that does
+ * nothing else.
  */
 import { build, ours, type Tool } from "./agreement/tools.ts"
 import type { Measured } from "./agreement/ours.ts"
@@ -47,15 +49,14 @@ const contenders: ReadonlyArray<Contender> = [
   })),
 ]
 
-const server = await start(serve("node", "echo"), cpus?.server)
 const losses: Array<string> = []
 
 /** The median of each figure, of runs by turns, so that what happens to the machine happens to all. */
-const compare = async (connections: number, rate: number): Promise<ReadonlyMap<string, Measured>> => {
+const compare = async (port: number, connections: number, rate: number): Promise<ReadonlyMap<string, Measured>> => {
   const found = new Map<string, Array<Measured>>(contenders.map(({ name }) => [name, []]))
   for (let run = 0; run < runs; run++) {
     for (const { name, tool } of contenders) {
-      const measured = await tool({ port: server.port, connections, rate, warmup, seconds }, cpus?.client)
+      const measured = await tool({ port, connections, rate, warmup, seconds }, cpus?.client)
       found.get(name)!.push(measured)
       if (measured.errors > 0) losses.push(`${name}: ${measured.errors} errors`)
     }
@@ -106,30 +107,40 @@ const show = (title: string, results: ReadonlyMap<string, Measured>): void => {
 
 const percent = (ratio: number): string => `${(100 * ratio).toFixed(1)} %`
 
-try {
-  const closed = await compare(connections, 0)
-  show(`One at a time on ${connections} connections`, closed)
-  const highest = closed.get("C")!
-  for (const [name, { rate }] of closed) {
-    const ratio = rate / highest.rate
-    if (ratio < allowed.oneAtATime) {
-      losses.push(`${name} reaches ${percent(ratio)} of C; wanted is ${percent(allowed.oneAtATime)}`)
-    }
-  }
-  show("One at a time on one connection", await compare(1, 0))
+/** What a service may be seen to take longer by some than by C. */
+const excused: Readonly<Record<string, ReadonlyArray<string>>> = { echo: ["deno"] }
 
-  const rate = Math.round(highest.rate * share)
-  const open = await compare(connections, rate)
-  show(`${rate.toLocaleString("en-US")} a second, a quarter of what C reaches`, open)
-  const reference = open.get("C")!
-  for (const [name, { rate, service }] of open) {
-    const throughput = Math.abs(rate / reference.rate - 1)
-    const p50 = Math.abs(service.p50 / reference.service.p50 - 1)
-    if (throughput > allowed.throughput) losses.push(`${name}: throughput differs by ${percent(throughput)}`)
-    if (p50 > allowed.p50) losses.push(`${name}: p50 differs by ${percent(p50)}`)
+for (const service of ["echo", "./scripts/agreement/waiting.ts"]) {
+  const server = await start(serve("node", service), cpus?.server)
+  try {
+    console.log(`\nA server of ${service}`)
+    const closed = await compare(server.port, connections, 0)
+    show(`One at a time on ${connections} connections`, closed)
+    const highest = closed.get("C")!
+    for (const [name, { rate }] of closed) {
+      const ratio = rate / highest.rate
+      if (ratio >= allowed.oneAtATime) continue
+      losses.push(`${service}, ${name} reaches ${percent(ratio)} of C; wanted is ${percent(allowed.oneAtATime)}`)
+    }
+    show("One at a time on one connection", await compare(server.port, 1, 0))
+
+    const rate = Math.round(highest.rate * share)
+    const open = await compare(server.port, connections, rate)
+    show(`${rate.toLocaleString("en-US")} a second, a quarter of what C reaches`, open)
+    const reference = open.get("C")!
+    for (const [name, found] of open) {
+      const throughput = Math.abs(found.rate / reference.rate - 1)
+      const p50 = Math.abs(found.service.p50 / reference.service.p50 - 1)
+      if (throughput > allowed.throughput) {
+        losses.push(`${service}, ${name}: throughput differs by ${percent(throughput)}`)
+      }
+      if (p50 > allowed.p50 && excused[service]?.includes(name) !== true) {
+        losses.push(`${service}, ${name}: p50 differs by ${percent(p50)}`)
+      }
+    }
+  } finally {
+    await server.stop()
   }
-} finally {
-  await server.stop()
 }
 
 for (const loss of losses) console.error(`DOES NOT HOLD: ${loss}`)

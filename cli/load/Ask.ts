@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { availableParallelism } from "node:os"
 import * as Beat from "../../load/Beat.ts"
 import * as Expectation from "../../load/Expectation.ts"
 import * as FindMax from "../../load/FindMax.ts"
@@ -100,6 +101,7 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
     mode,
     inFlight,
     stages,
+    polls: mode === "open" && pollsOf(input),
     duration: stages.length === 0 ? given ?? defaults.duration : new Schedule(stages).duration,
     think: (yield* timeOf(input.think, "--think", true)) ?? 0,
     messages: content,
@@ -139,6 +141,13 @@ const processesOf = (input: Input, { connections }: Plan): Effect.Effect<number,
     ? fail(`--processes ${processes} share ${connections} connections; give --connections ${processes}`)
     : Effect.succeed(processes)
 }
+
+/** Whether the moments of an open run are polled for: where nothing is said, if that takes nobody's core away. */
+const pollsOf = ({ pace, processes }: Input): boolean =>
+  Option.match(pace, {
+    onNone: () => Option.getOrElse(processes, () => 1) < availableParallelism(),
+    onSome: (pace) => pace === "poll",
+  })
 
 /** What flags ask of the clients of a module. */
 const ofModule = Effect.fnUntraced(function* (module: string, input: Input): Effect.fn.Return<Ask, UsageError> {
@@ -254,6 +263,7 @@ const meant: ReadonlyArray<readonly [name: keyof Input, flag: string, modes: Rea
   ["rate", "--rate", ["open"]],
   ["stages", "--stages", ["open"]],
   ["findMax", "--find-max", ["open"]],
+  ["pace", "--pace", ["open"]],
   ["inFlight", "--in-flight", ["closed", "open"]],
   ["think", "--think", ["closed"]],
   ["message", "--message", ["closed", "open", "churn", "flood"]],

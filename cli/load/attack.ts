@@ -97,6 +97,7 @@ const others: ReadonlyArray<readonly [name: keyof Input, flag: string]> = [
   ["think", "--think"],
   ["connectRate", "--connect-rate"],
   ["grace", "--grace"],
+  ["pace", "--pace"],
   ["processes", "--processes"],
   ["report", "--report"],
   ["hgrm", "--hgrm"],

@@ -110,6 +110,13 @@ export const flags = {
     Flag.withDescription("What chance begins with; the same seed makes the same messages (default 1)"),
     Flag.optional,
   ),
+  pace: Flag.Literals("pace", ["poll", "sleep"]).pipe(
+    Flag.withDescription(
+      "How the moments of an open run are met: poll looks all the time, and has a core for itself; sleep wakes up every " +
+        "millisecond (default poll, where the machine has a core for each process and one for the server)",
+    ),
+    Flag.optional,
+  ),
   connectRate: text(
     "connect-rate",
     "per-second",

@@ -5,8 +5,8 @@
  *     client PORT CONNECTIONS RATE WARMUP SECONDS
  *
  * RATE 0 is closed: each connection sends a line when it has the reply to the one before. Else so many lines a second are due,
- * evenly; what is due is sent when this wakes up (a reply, or every millisecond) on the connections by turns, and a line has
- * at most DEEP before it on its connection. WARMUP is not measured, and what was due or sent in it never is.
+ * evenly; this never sleeps then, and what is due is sent on the connections by turns, a line having at most DEEP before it
+ * on its connection. WARMUP is not measured, and what was due or sent in it never is.
  *
  * Service time is from the write of a line to the read of its reply, response time from when it was due. All times in
  * nanoseconds, and in microseconds where they are printed.
@@ -23,13 +23,12 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { LINE = 64, PREFIX = 6, REPLY = PREFIX + LINE, DEEP = 64, EVENTS = 256, MOST = 10000 };
 
-static const uint64_t second = 1000000000, tick = 1000000, grace = 10000000000;
+static const uint64_t second = 1000000000, grace = 10000000000;
 
 static void die(const char *what) {
   perror(what);
@@ -154,16 +153,13 @@ int main(int count, char **arguments) {
   memcpy(expected, "echo: ", PREFIX);
   memcpy(expected + PREFIX, line, LINE);
 
-  int poll = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
-  if (poll < 0 || timer < 0) die("epoll");
+  int poll = epoll_create1(0);
+  if (poll < 0) die("epoll");
   for (int index = 0; index < many; index++) {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[index]};
     open_one(&connections[index], port);
     if (epoll_ctl(poll, EPOLL_CTL_ADD, connections[index].socket, &event) < 0) die("epoll");
   }
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
-  struct itimerspec every = {{0, (long)tick}, {0, (long)tick}};
-  if (timerfd_settime(timer, 0, &every, NULL) < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, timer, &event) < 0) die("timer");
 
   uint64_t began = now(), dispatched = 0, due_in_all = (uint64_t)(rate * (warmup + seconds));
   int next = 0;
@@ -175,16 +171,11 @@ int main(int count, char **arguments) {
 
   for (;;) {
     struct epoll_event events[EVENTS];
-    int found = epoll_wait(poll, events, EVENTS, 100);
+    int found = epoll_wait(poll, events, EVENTS, rate > 0 ? 0 : 100);
     if (found < 0 && errno != EINTR) die("epoll_wait");
     for (int index = 0; index < found; index++) {
       struct connection *connection = events[index].data.ptr;
-      if (connection == NULL) {
-        uint64_t ticks;
-        if (read(timer, &ticks, sizeof ticks) < 0 && errno != EAGAIN) die("timer");
-      } else if (take(connection) > 0 && rate == 0 && now() < until) {
-        ask(connection, now());
-      }
+      if (take(connection) > 0 && rate == 0 && now() < until) ask(connection, now());
     }
     uint64_t at = now();
     if (rate > 0) {

@@ -44,6 +44,7 @@ const program = run({
   connections,
   inFlight: rate === 0 ? 1 : 64,
   stages: rate === 0 ? [] : constant(rate, seconds * 1_000),
+  polls: rate > 0,
   warmup: warmup * 1_000,
   duration: seconds * 1_000,
   think: 0,

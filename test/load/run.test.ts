@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Lines from "../../core/codecs/Lines.ts"
+import type { Receiver } from "../../core/Sockets.ts"
 import { constant as always, type Messages } from "../../load/Messages.ts"
 import { Generator } from "../../load/Generator.ts"
 import type { Plan } from "../../load/Plan.ts"
@@ -623,6 +624,95 @@ describe("a run", () => {
     now = 1_000.1
     generator.stop()
     expect([generator.scheduled, generator.unsent, generator.recorder.sent]).toEqual([10, 0, 10])
+  })
+
+  it.each([[true, 0.05], [false, 2]])(
+    "that polls (%s) sends each request within %d ms of its moment",
+    (polls, late) => {
+      // A look at the clock takes 5 µs, and a sleep 2 ms.
+      let now = 0
+      let tasks: Array<() => void> = []
+      const plan: Plan = { ...usual, mode: "open", inFlight: 1_000, stages: constant(1_000, 100), duration: 100, polls }
+      const generator = new Generator(plan, () => now += 0.005, () => now, (task) => void tasks.push(task))
+      const lateness: Array<number> = []
+      const nothing = () => {}
+      generator.join(
+        0,
+        {
+          ...{ localAddress: undefined, remoteAddress: undefined, sending: 0 },
+          ...{ attach: nothing, pause: nothing, resume: nothing, shutdown: nothing, abort: nothing },
+          write({ length }) {
+            const sent = length / "hello\n".length
+            for (let count = 0; count < sent; count++) lateness.push(now - generator.began - (lateness.length + 1))
+            return length
+          },
+        },
+        0,
+        () => {},
+      )
+      generator.start()
+      generator.measure()
+      for (let wakesAt = 0; now < 99.9;) {
+        if (now >= wakesAt) {
+          generator.tick(2)
+          wakesAt = now + 2
+        }
+        const due = tasks
+        tasks = []
+        for (const task of due) task()
+        if (due.length === 0) now = wakesAt
+      }
+      expect(lateness.length).toBeGreaterThan(90)
+      expect(Math.max(...lateness)).toBeLessThanOrEqual(late + 0.05)
+      // Looking for nothing is no work.
+      if (polls) expect(generator.cpu / now).toBeLessThan(0.2)
+      else expect(Math.max(...lateness)).toBeGreaterThan(0.5)
+    },
+  )
+
+  it("counts as the server's neither what writing takes nor what it does with other replies", () => {
+    let now = 0
+    const tasks: Array<() => void> = []
+    const stages = constant(1_000, 10)
+    const plan: Plan = { ...usual, mode: "open", connections: 2, stages, duration: 10 }
+    const generator = new Generator(plan, () => now, () => 0, (task) => void tasks.push(task))
+    const receivers: Array<Receiver> = []
+    for (const number of [0, 1]) {
+      const nothing = () => {}
+      generator.join(
+        number,
+        {
+          ...{ localAddress: undefined, remoteAddress: undefined, sending: 0 },
+          ...{ pause: nothing, resume: nothing, shutdown: nothing, abort: nothing },
+          attach: (receiver) => void receivers.push(receiver),
+          write({ length }) {
+            now += 1
+            return length
+          },
+        },
+        0,
+        () => {},
+      )
+    }
+    generator.start()
+    generator.measure()
+    now = 2
+    generator.tick(1) // those of 1 and 2 are due, and handed over by 3 and 4
+    now = 9
+    for (const receiver of receivers) {
+      receiver.bytes(bytes("hello\n"))
+      now += 2
+    }
+    const { service, response } = generator.recorder
+    const millis = (histogram: typeof service) =>
+      [histogram.minNonZeroValue, histogram.maxValue].map((value) => Math.round(value / 1_000))
+    expect([millis(service), millis(response)]).toEqual([[5, 6], [7, 8]])
+    // What comes in the next turn came later.
+    for (const task of tasks.splice(0)) task()
+    const sent = now
+    now = sent + 19
+    receivers[0]!.bytes(bytes("hello\n"))
+    expect(millis(service)).toEqual([5, 20])
   })
 
   it("of hours keeps no more intervals than of half an hour, and loses nothing of them", () => {
