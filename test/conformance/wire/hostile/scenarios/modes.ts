@@ -83,11 +83,12 @@ export const oversize: Scenario = {
 
 export const slowReading: Scenario = {
   name: "slow-reader",
-  title: "F36: 20 that ask for as much as they can and read for a millisecond each second hold nobody up",
+  title: "F36: 10 that ask for as much as they can and read for a millisecond each second hold nobody up",
   // The system discards a reset that comes while nothing more can be received, and nobody may learn of it for long.
   server: { deadlines: { writeStall: "3 seconds" } },
+  memory: 256, // of 640 MiB that are asked, what a collector leaves lying for a while
   act: async (target) => {
-    const { bytesSent } = await both(target, { mode: "slow-reader", connections: 10, duration: 2_500 })
+    const { bytesSent } = await both(target, { mode: "slow-reader", connections: 5, duration: 2_500 })
     only(await reasons(target), "peer_reset", "peer_closed", "truncated_frame", "write_stalled")
     return `${(bytesSent / 2 ** 20).toFixed(0)} MiB of requests`
   },
