@@ -8,12 +8,13 @@
  * Requests of a schedule have one queue, which takes no memory: they are due in order at moments that can be calculated,
  * so those that wait are a number. Whoever has room sends the next, and so a connection that ends takes none of them along.
  */
-import type * as Hdr from "hdr-histogram-js"
 import { ByteWriter } from "../core/ByteWriter.ts"
 import type { Transport } from "../core/Sockets.ts"
+import { Measurement } from "./Measurement.ts"
 import type { Interval } from "./Outcome.ts"
 import type { Plan } from "./Plan.ts"
-import { histogram, record, Recorder } from "./Recorder.ts"
+import { Poll } from "./Poll.ts"
+import { record, type Recorder } from "./Recorder.ts"
 import { Ring } from "./Ring.ts"
 import { Schedule } from "./Schedule.ts"
 import { type Run as Host, Session } from "./Session.ts"
@@ -21,11 +22,6 @@ import { type Run as Host, Session } from "./Session.ts"
 /** Requests of all connections at once, at most: who has none of its own bound would need memory without one. */
 const mostInFlight = 2 ** 20
 const leastInFlight = 128
-const mostIntervals = 2_000
-/** Who polls does so for what is due within so many milliseconds: a sleep may take as long. */
-const pollMillis = 2
-/** A look at the clock that finds nothing to do takes microseconds; what was longer was not this process's doing. */
-const longestLook = 0.05
 
 /** Everything of a run but its fibers. */
 export class Generator implements Host {
@@ -34,16 +30,13 @@ export class Generator implements Host {
   readonly inFlight: number
   readonly writer = new ByteWriter()
   readonly now: () => number
-  readonly recorder = new Recorder()
-  readonly total = new Recorder()
-  readonly lag: Hdr.Histogram = histogram()
+  readonly measurement: Measurement
+  readonly recorder: Recorder
   /** When it began to send, warm-up included. */
   began = 0
-  measuredFrom = Infinity
   sending = false
   problem: string | undefined
-  intervals: Array<Interval> = []
-  readonly #cpu: () => number
+  readonly #poll: Poll
   readonly #later: (task: () => void) => void
   readonly #sessions: Array<Session> = []
   readonly #schedule: Schedule
@@ -61,21 +54,15 @@ export class Generator implements Host {
   #arrivedAt: number | undefined // what comes in this turn
   #ending = false // what is to be done at the end of the turn is scheduled
   #sendsAtEnd = false
-  #tickedAt = 0
-  #longest = 0 // lag of an interval
-  #cpuBefore = 0
-  #cpuFrom = 0
-  #polling = false
-  #polledAt = 0
-  #worked = false // since then
-  #idled = 0 // milliseconds of polling for nothing
 
   /** `later` runs a task in the next turn of the loop. */
   constructor(plan: Plan, now: () => number, cpu: () => number, later: (task: () => void) => void) {
     this.plan = plan
     this.now = now
-    this.#cpu = cpu
     this.#later = later
+    this.#poll = new Poll(now, later, () => this.sending ? this.#dueAt : Infinity, (now) => this.#dispatch(now))
+    this.measurement = new Measurement(now, () => cpu() - this.#poll.idled)
+    this.recorder = this.measurement.recorder
     this.codec = plan.framing()
     this.inFlight = Math.min(
       plan.inFlight,
@@ -84,6 +71,10 @@ export class Generator implements Host {
     // The warm-up goes at the rate at which measuring begins.
     const rate = plan.stages[0]?.from ?? 0
     this.#schedule = new Schedule([{ from: rate, to: rate, duration: plan.warmup }, ...plan.stages], plan.phase)
+  }
+
+  get measuredFrom(): number {
+    return this.measurement.from
   }
 
   /** Connections that are there. */
@@ -128,58 +119,29 @@ export class Generator implements Host {
 
   /** Begins to send. How connecting went so far is a result, whatever comes. */
   start(): void {
-    this.total.add(this.recorder)
-    this.#forget()
+    this.measurement.start()
     this.began = this.now()
-    this.#tickedAt = this.began
     this.#dueAt = this.began + this.#schedule.timeOf(1)
-    if (this.plan.warmup === 0) this.measuredFrom = this.began
+    if (this.plan.warmup === 0) this.measurement.begin(this.began)
     this.sending = true
     for (const session of [...this.#sessions]) this.#fill(session, this.began)
   }
 
   /** The warm-up is over. What was meant to be sent before is not measured, whenever its reply comes. Returns when it was. */
   measure(): number {
-    this.#forget()
     const now = this.now()
     if (this.plan.mode === "open") this.#notice(now)
     this.#unmeasured = this.#noticed
     // Also what was meant at this very moment, which may be sent.
-    this.measuredFrom = now + 1e-6
+    this.measurement.begin(now + 1e-6)
     return now
-  }
-
-  #forget(): void {
-    this.recorder.clear()
-    this.lag.reset()
-    this.#longest = 0
-    this.#cpuFrom = this.#cpuBefore = this.#busy()
-  }
-
-  /** CPU time since measuring began, in milliseconds, without that of polling for nothing. */
-  get cpu(): number {
-    return Math.max(0, this.#busy() - this.#cpuFrom)
-  }
-
-  #busy(): number {
-    return this.#cpu() - this.#idled
   }
 
   /** What was measured since the last time becomes an interval. */
   cut(at: number): Interval {
-    const recorder = this.recorder.copy()
-    this.total.add(this.recorder)
-    this.recorder.clear()
     let inFlight = 0
     for (const session of this.#sessions) inFlight += session.inFlight
-    const used = this.#busy()
-    const cpu = Math.max(0, used - this.#cpuBefore)
-    const interval = { at, recorder, connections: this.live, inFlight, lag: this.#longest, cpu }
-    this.#cpuBefore = used
-    this.#longest = 0
-    this.intervals.push(interval)
-    if (this.intervals.length > mostIntervals) this.#thin()
-    return interval
+    return this.measurement.cut(at, { connections: this.live, inFlight })
   }
 
   /** Ends sending, but of what is due already: that goes on as far as there is room, until it is settled. */
@@ -216,16 +178,10 @@ export class Generator implements Host {
 
   /** Sends what is due, of whoever wakes this up every `step` milliseconds. */
   tick(step: number): void {
-    const now = this.now()
-    const lag = Math.max(0, now - this.#tickedAt - step)
-    record(this.lag, lag)
-    this.#longest = Math.max(this.#longest, lag)
-    this.#tickedAt = now
+    const now = this.measurement.tick(step)
     if (!this.sending) return
-    if (this.plan.mode === "open") {
-      this.#dispatch(now)
-      this.#pollFrom(now)
-    }
+    if (this.plan.mode === "open") this.#dispatch(now)
+    if (this.plan.polls === true) this.#poll.begin(now)
     for (let next = this.#thinking.first; next !== undefined && next.at <= now; next = this.#thinking.first) {
       this.#thinking.shift()
       this.#ask(next.session, next.count, next.at)
@@ -243,7 +199,7 @@ export class Generator implements Host {
   // ── What sessions say ────────────────────────────────────────────────────────────────────────────────────────────
 
   arrived(): number {
-    this.#worked = true
+    this.#poll.work()
     if (!this.#ending) {
       this.#ending = true
       this.#later(this.#endTurn)
@@ -302,25 +258,6 @@ export class Generator implements Host {
     if (!this.#sendsAtEnd) return
     this.#sendsAtEnd = false
     this.#dispatch(this.now())
-  }
-
-  /** Polls, if the next request is due before the next tick may be. */
-  #pollFrom(now: number): void {
-    if (this.#polling || this.plan.polls !== true || this.#dueAt - now > pollMillis) return
-    this.#polling = true
-    this.#polledAt = now
-    this.#worked = true
-    this.#later(this.#poll)
-  }
-
-  readonly #poll = (): void => {
-    const now = this.now()
-    if (!this.#worked) this.#idled += Math.min(longestLook, now - this.#polledAt)
-    this.#polledAt = now
-    this.#worked = this.sending && this.#dueAt <= now
-    if (this.#worked) this.#dispatch(now)
-    this.#polling = this.sending && this.#dueAt - now <= pollMillis
-    if (this.#polling) this.#later(this.#poll)
   }
 
   /** The first requests of a connection. */
@@ -401,24 +338,5 @@ export class Generator implements Host {
     const some = new Set<number>()
     while (this.#beats < due) some.add(this.#beats++ % connections)
     for (const session of this.#sessions) if (some.has(session.number)) session.beat()
-  }
-
-  /** Makes one interval of two. */
-  #thin(): void {
-    const pairs: Array<Interval> = []
-    for (let index = 0; index < this.intervals.length; index += 2) {
-      const one = this.intervals[index]!
-      const two = this.intervals[index + 1]
-      if (two !== undefined) one.recorder.add(two.recorder)
-      pairs.push(
-        two === undefined ? one : {
-          ...two,
-          recorder: one.recorder,
-          lag: Math.max(one.lag, two.lag),
-          cpu: one.cpu + two.cpu,
-        },
-      )
-    }
-    this.intervals = pairs
   }
 }

@@ -32,7 +32,7 @@ export class Measurement {
 
   /** CPU time since measuring began. */
   get cpu(): number {
-    return this.#cpu() - this.#cpuFrom
+    return Math.max(0, this.#cpu() - this.#cpuFrom)
   }
 
   /** Sending begins. How connecting went so far is a result, whatever comes. */
@@ -42,22 +42,23 @@ export class Measurement {
     this.recorder.clear()
   }
 
-  /** Measuring begins. */
-  begin(): void {
-    this.from = this.now()
+  /** Measuring begins, with what is meant from a moment on. */
+  begin(from = this.now()): void {
+    this.from = from
     this.recorder.clear()
     this.lag.reset()
     this.#longest = 0
     this.#cpuFrom = this.#cpuBefore = this.#cpu()
   }
 
-  /** Whoever ticks wanted to do so `step` after the last time. */
-  tick(step: number): void {
+  /** Whoever ticks wanted to do so `step` after the last time. Returns when it is. */
+  tick(step: number): number {
     const now = this.now()
     const lag = Math.max(0, now - this.#tickedAt - step)
     record(this.lag, lag)
     this.#longest = Math.max(this.#longest, lag)
     this.#tickedAt = now
+    return now
   }
 
   /** What was measured since the last time becomes an interval, which ends at `at` since measuring began. */
@@ -66,7 +67,8 @@ export class Measurement {
     this.total.add(this.recorder)
     this.recorder.clear()
     const used = this.#cpu()
-    const interval = { at, recorder, connections, inFlight, lag: this.#longest, cpu: used - this.#cpuBefore }
+    const cpu = Math.max(0, used - this.#cpuBefore)
+    const interval = { at, recorder, connections, inFlight, lag: this.#longest, cpu }
     this.#cpuBefore = used
     this.#longest = 0
     this.intervals.push(interval)

@@ -134,21 +134,21 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     }
     const connected = generator.live
     const outcome = (measured: number, cpu: number): Outcome => ({
-      total: generator.total,
-      intervals: generator.intervals,
+      total: generator.measurement.total,
+      intervals: generator.measurement.intervals,
       measured,
       cpu,
-      lag: generator.lag,
+      lag: generator.measurement.lag,
       scheduled: generator.scheduled,
       unsent: generator.unsent,
-      connected: plan.mode === "churn" ? generator.total.connections : connected,
+      connected: plan.mode === "churn" ? generator.measurement.total.connections : connected,
       cut: isOver() || measured === 0,
       problem: generator.problem,
     })
     const isThere = connected > 0 || plan.mode === "churn"
     if (isThere && options.ready !== undefined) yield* Effect.raceFirst(options.ready(connected), stopped.await)
     if (isOver() || !isThere) {
-      generator.total.add(generator.recorder)
+      generator.measurement.total.add(generator.recorder)
       return outcome(0, 0)
     }
 
@@ -175,7 +175,7 @@ export const run = (plan: Plan, options: Options): Effect.Effect<Outcome, never,
     const from = plan.warmup > 0 ? generator.measure() : generator.began
     yield* tick(from + plan.duration, from)
     const measured = now() - from
-    const { cpu } = generator
+    const { cpu } = generator.measurement
     generator.stop()
     // Replies that come now were asked for while it was measured.
     const graceEnds = now() + (isOver() ? Math.min(plan.grace, second) : plan.grace)

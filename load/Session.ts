@@ -359,20 +359,18 @@ export class Session implements Receiver {
   #deliver(base: number): number {
     const { recorder, writer } = this.#run
     const bytes = writer.bytes.subarray(base, writer.length)
-    let now: number
+    let taken = 0
     if (bytes.length > 0) {
       this.#run.wrote()
-      const taken = this.#outbox.size > 0 ? 0 : this.#transport.write(bytes)
-      // Not before: what handing over takes is this process's time, and none of the server's.
-      now = this.#run.now()
+      if (this.#outbox.size === 0) taken = this.#transport.write(bytes)
       if (taken < bytes.length) this.#outbox.append(bytes.subarray(taken))
-      this.#made += bytes.length
-      this.#taken += taken
-      recorder.bytesSent += taken
-      this.#pending.mark(this.#taken, now)
-    } else {
-      now = this.#run.now()
     }
+    // Not before: what handing over takes is this process's time, and none of the server's.
+    const now = this.#run.now()
+    this.#made += bytes.length
+    this.#taken += taken
+    recorder.bytesSent += taken
+    this.#pending.mark(this.#taken, now)
     writer.truncate(base)
     return now
   }

@@ -12,6 +12,7 @@ import { run as play } from "../../load/Simulation.ts"
 import { verdict } from "../../load/Verdict.ts"
 import { version } from "../version.ts"
 import type { Ask } from "./Ask.ts"
+import { cpu } from "./cpu.ts"
 import * as Second from "./Second.ts"
 
 /** Who follows a run, and ends it. */
@@ -59,17 +60,11 @@ export const run = Effect.fnUntraced(function* (
     generatorBound: found._tag === "GeneratorBound",
     invalid: found._tag === "Invalid" ? [found.reason] : [],
     warnings: [
-      ...found._tag === "GeneratorBound" ? [`The generator was the limit, for ${found.reason}`] : [],
+      ...found._tag === "GeneratorBound" ? [`Of the generator: ${found.reason}`] : [],
       ...outcome.problem === undefined ? [] : [`It ended, for it could not send on: ${outcome.problem}`],
     ],
   })
 })
-
-/** CPU time of this process so far, in milliseconds. */
-export const cpu = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
-}
 
 /** `node 24.21.0`, or `bun 1.4.5 by node:net`. */
 const runtimeOf = (text: string): { readonly runtime: string; readonly versions: Readonly<Record<string, string>> } => {

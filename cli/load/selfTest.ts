@@ -8,6 +8,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import type { Scope } from "effect/Scope"
 import { type ChildProcess, spawn } from "node:child_process"
+import { availableParallelism } from "node:os"
 import { performance } from "node:perf_hooks"
 import process from "node:process"
 import * as readline from "node:readline"
@@ -20,6 +21,7 @@ import type { Plan } from "../../load/Plan.ts"
 import { type Outcome, run } from "../../load/Run.ts"
 import * as Schedule from "../../load/Schedule.ts"
 import { type Verdict, verdict } from "../../load/Verdict.ts"
+import { cpu } from "./cpu.ts"
 
 /** One way of making load, as far as it went. Latencies in microseconds. */
 export interface Ceiling {
@@ -88,17 +90,18 @@ export const selfTest = (options: Options = {}): Effect.Effect<SelfTest, SinkErr
     const one = yield* measure("closed, 1 in flight", base)
     const rate = Math.max(1, Math.round(one.rate / 2))
     const stages = Schedule.constant(rate, base.duration)
-    yield* measure(`open, ${rate} a second`, { ...base, mode: "open", inFlight: Infinity, stages })
+    yield* measure(`open, ${rate} a second`, {
+      ...base,
+      mode: "open",
+      inFlight: Infinity,
+      stages,
+      polls: availableParallelism() > 1,
+    })
     return { runtime, ceilings }
   }))
 
 const runtime = ["bun", "deno", "node"].filter((name) => process.versions[name] !== undefined)
   .map((name) => `${name} ${process.versions[name]}`)[0]!
-
-const cpu = (): number => {
-  const { system, user } = process.cpuUsage()
-  return (system + user) / 1_000
-}
 
 const summary = (name: string, plan: Plan, outcome: Outcome): Ceiling => {
   const { cpu, measured, total } = outcome

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import { performance } from "node:perf_hooks"
 import process from "node:process"
 import { layer } from "../../adapters/auto.ts"
+import { cpu as cpuTime } from "../../cli/load/cpu.ts"
 import * as Address from "../../core/Address.ts"
 import * as Lines from "../../core/codecs/Lines.ts"
 import { constant as always } from "../../load/Messages.ts"
@@ -58,10 +59,7 @@ const program = run({
   reconnect: false,
   seed: 1,
 }, {
-  cpu: () => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1_000
-  },
+  cpu: cpuTime,
   now: () => performance.now(),
 })
 

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import { connect } from "node:net"
 import { performance } from "node:perf_hooks"
-import process from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
 import { layer } from "../../adapters/node.ts"
+import { cpu } from "../../cli/load/cpu.ts"
 import * as Address from "../../core/Address.ts"
 import * as Lines from "../../core/codecs/Lines.ts"
 import { constant as always } from "../../load/Messages.ts"
@@ -67,10 +67,7 @@ const targetOf = (port: number) => {
 }
 
 const options = {
-  cpu: (): number => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1_000
-  },
+  cpu,
   now: (): number => performance.now(),
 }
 

@@ -665,7 +665,7 @@ describe("a run", () => {
       expect(lateness.length).toBeGreaterThan(90)
       expect(Math.max(...lateness)).toBeLessThanOrEqual(late + 0.05)
       // Looking for nothing is no work.
-      if (polls) expect(generator.cpu / now).toBeLessThan(0.2)
+      if (polls) expect(generator.measurement.cpu / now).toBeLessThan(0.2)
       else expect(Math.max(...lateness)).toBeGreaterThan(0.5)
     },
   )
@@ -722,10 +722,12 @@ describe("a run", () => {
       record(generator.recorder.response, second)
       generator.cut(second * 1_000)
     }
-    expect(generator.intervals.length).toBeLessThanOrEqual(2_000)
-    expect(generator.intervals.reduce((sum, { recorder }) => sum + recorder.replies, 0)).toBe(7_000)
-    expect(generator.intervals.reduce((sum, { recorder }) => sum + recorder.response.totalCount, 0)).toBe(7_000)
-    const ends = generator.intervals.map(({ at }) => at)
+    expect(generator.measurement.intervals.length).toBeLessThanOrEqual(2_000)
+    expect(generator.measurement.intervals.reduce((sum, { recorder }) => sum + recorder.replies, 0)).toBe(7_000)
+    expect(generator.measurement.intervals.reduce((sum, { recorder }) => sum + recorder.response.totalCount, 0)).toBe(
+      7_000,
+    )
+    const ends = generator.measurement.intervals.map(({ at }) => at)
     expect(ends).toEqual([...ends].sort((a, b) => a - b))
     expect(ends.at(-1)).toBe(7_000_000)
   })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { performance } from "node:perf_hooks"
 import process from "node:process"
 import { layer } from "../../../adapters/auto.ts"
+import { cpu } from "../../../cli/load/cpu.ts"
 import * as Address from "../../../core/Address.ts"
 import * as Lines from "../../../core/codecs/Lines.ts"
 import { constant } from "../../../load/Messages.ts"
@@ -76,11 +77,6 @@ const plan: Plan = {
   connecting: 200,
   reconnect: false,
   seed: 1,
-}
-
-const cpu = (): number => {
-  const { system, user } = process.cpuUsage()
-  return (system + user) / 1_000
 }
 
 let held = Infinity

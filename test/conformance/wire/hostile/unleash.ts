@@ -1,8 +1,8 @@
 /** The hostile modes of `anyport load`, let loose on the server under attack from this process. */
 import { strict as assert } from "node:assert"
 import * as Effect from "effect/Effect"
-import process from "node:process"
 import { layer } from "../../../../adapters/node.ts"
+import { cpu } from "../../../../cli/load/cpu.ts"
 import * as Framing from "../../../../load/Framing.ts"
 import * as Hostile from "../../../../load/hostile/Hostile.ts"
 import { isProblem } from "../../../../load/Problem.ts"
@@ -40,7 +40,7 @@ export const unleash = async (
     connectTimeout: 5_000,
     seed: 1,
   }
-  const outcome = await Effect.runPromise(Effect.provide(Hostile.run(plan, { cpu: () => cpuMillis() }), layer))
+  const outcome = await Effect.runPromise(Effect.provide(Hostile.run(plan, { cpu }), layer))
   assert.deepEqual([...outcome.failures, ...outcome.decent.total.failures], [])
   return outcome
 }
@@ -48,9 +48,4 @@ export const unleash = async (
 const known = <A>(parsed: A | { readonly problem: string }): A => {
   if (isProblem(parsed)) throw new Error(parsed.problem)
   return parsed as A
-}
-
-const cpuMillis = (): number => {
-  const { user, system } = process.cpuUsage()
-  return (user + system) / 1_000
 }
