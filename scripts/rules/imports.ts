@@ -1,6 +1,6 @@
 /**
  * The import rule: which part of the house may import which. The layers of `core/` are an order, every other room has a
- * list, and rooms without one (tests, scripts, benchmarks) import what they like.
+ * list, and rooms without one (tests, scripts) import what they like.
  */
 import { posix } from "node:path"
 import { isModule, lineAt, type Source, type Violation, withoutComments } from "./Source.ts"
@@ -58,10 +58,14 @@ const breach = (importer: string, target: string, kind: Import["kind"]): string 
       return isPackage(target) || ["core", "testing"].includes(room(target)) || target === "adapters/memory.ts"
         ? undefined
         : "testing/ imports packages, core/, testing/ and adapters/memory.ts"
-    case "cli":
-      return isPackage(target) || !["test", "scripts", "bench"].includes(room(target))
+    case "bench":
+      return isPackage(target) || !["test", "scripts", "cli"].includes(room(target))
         ? undefined
-        : "cli/ imports what ships, not test/, scripts/ or bench/"
+        : "bench/ imports what ships, but cli/, and not test/ or scripts/"
+    case "cli":
+      return isPackage(target) || !["test", "scripts"].includes(room(target))
+        ? undefined
+        : "cli/ imports what ships, not test/ or scripts/"
     default:
       return undefined
   }

@@ -5,7 +5,7 @@
 import { importsOf } from "./imports.ts"
 import { codeOnly, isModule, lineAt, type Source, type Violation } from "./Source.ts"
 
-const ships = ({ path }: Source): boolean => /^(core|adapters|services|load|ops|config|testing|cli)\//.test(path)
+const ships = ({ path }: Source): boolean => /^(core|adapters|services|load|bench|ops|config|testing|cli)\//.test(path)
 
 /** Every import of `"effect"` itself. */
 export const barrel = (sources: ReadonlyArray<Source>): ReadonlyArray<Violation> =>
