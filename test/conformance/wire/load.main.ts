@@ -72,7 +72,7 @@ const plan: Plan = {
   expect: { _tag: "Echo", prefix: bytes("") },
   hello: undefined,
   beat: beat === undefined ? undefined : { every: beat, send: bytes("PING"), answer: bytes("PING") },
-  connectTimeout: 10_000,
+  connectTimeout: 40_000, // of a machine that has much else to do
   grace: 5_000,
   connecting: 200,
   reconnect: false,

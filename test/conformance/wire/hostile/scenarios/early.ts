@@ -34,9 +34,9 @@ export const leavers: Scenario = {
 export const slowloris: Scenario = {
   name: "slowloris",
   title: "F2, F14: 100 that say nothing and 300 that never finish a first frame are ended; sliced frames are answered",
-  server: { deadlines: { firstFrame: "1 second", linger: "200 millis" } },
+  server: { deadlines: { firstFrame: "3 seconds", linger: "200 millis" } },
   act: async (target) => {
-    const attack = { duration: 4_000, message: "x".repeat(1_000) }
+    const attack = { duration: 8_000, message: "x".repeat(1_000) }
     const silent = unleash(target, { ...attack, mode: "silent", connections: 100 })
     const slow = unleash(target, { ...attack, mode: "slowloris", connections: 300, service: "session" })
     const sliced = await each(20, async (index) => {
