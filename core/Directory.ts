@@ -316,10 +316,11 @@ class Joined<Frame, Reply> implements Member<Reply> {
       if (this.#asked.has(correlation)) {
         return resume(Exit.die(new RangeError(`Cannot ask: an answer to ${correlation} is waited for`)))
       }
+      const frame = make(correlation)
       const settle = (answer: Answer<Reply>): void => resume(Exit.succeed(answer))
       // Before it is sent: the answer may come while it is.
       this.#asked.set(correlation, settle)
-      const delivery = this.send(make(correlation))
+      const delivery = this.send(frame)
       if (delivery !== "Sent") {
         this.#asked.delete(correlation)
         return settle({ _tag: "NotSent", why: delivery })

@@ -60,7 +60,7 @@ export interface TransferOptions<out Out> {
   readonly part?: number
   /** What the peer confirms. */
   readonly acknowledgements?: Acknowledgements
-  /** Bytes a second. Default: as fast as they are confirmed. */
+  /** Bytes a second; time in which nothing could be sent is not made up for. Default: as fast as they are confirmed. */
   readonly rate?: number
   /** For the next confirmation, while something is not confirmed; then `TransferStalled`. Default 30 s. */
   readonly stall?: Duration.Input
@@ -86,6 +86,12 @@ export interface Link<in Out> {
 const defaultWindow = 64 * 1024
 
 /**
+ * What a rate makes up for when it was late, in milliseconds: timers are. A source or a connection that stood still for
+ * longer is not made up for, or the kernel would swallow all of that at once.
+ */
+const lateMillis = 100
+
+/**
  * Sends a stream of bytes and returns the offset behind its last one, once the peer has confirmed all of it. Throws a
  * RangeError that names the option that cannot be.
  */
@@ -106,7 +112,7 @@ export const sendAll = <Out, E, R>(
   return Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const now = (): number => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
-    const began = now()
+    let due = now()
     let sent = from
     // A peer cannot have what was not sent.
     const unconfirmed = (): number => sent - Math.min(Math.max(acknowledgements?.upTo ?? sent, from), sent)
@@ -123,8 +129,10 @@ export const sendAll = <Out, E, R>(
         for (let next = 0; next < bytes.length;) {
           const size = Math.min(part, bytes.length - next)
           while (unconfirmed() + size > window) yield* confirmation
-          const early = began + ((sent - from) / rate) * 1_000 - now()
+          due = Math.max(due, now() - lateMillis)
+          const early = due - now()
           if (early > 0) yield* Effect.sleep(early)
+          due += (size / rate) * 1_000
           yield* link.send(frame(bytes.subarray(next, next + size), sent))
           next += size
           sent += size

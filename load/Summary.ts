@@ -168,16 +168,17 @@ const search = (search: Search): Lines => [
 const generator = ({ generator, generators }: Result): Lines => {
   const { processes, cpuShare, cpuMillis, lagMax, latenessP99 } = generator
   const late = latenessP99 === undefined ? "" : `, p99 of lateness ${Units.latency(latenessP99)}`
-  const [first] = generators
-  const on = first === undefined
-    ? ""
-    : `${first.runtime} ${first.versions[first.runtime] ?? ""}, ${first.platform}, ${first.cpus} CPUs`
+  const on = new Set(
+    generators.map(({ runtime, versions, platform, cpus }) =>
+      `${runtime} ${versions[runtime] ?? ""}, ${platform}, ${cpus} CPUs`
+    ),
+  )
   return [
     `generator: ${processes === 1 ? "" : `${processes} processes, the busiest with `}${
       Units.share(cpuShare)
     } of a core` +
     ` (${Units.time(cpuMillis)} of CPU), tick late by up to ${Units.time(lagMax)}${late}`,
-    printable(`           ${on}`),
+    ...[...on].map((one) => printable(`           ${one}`)),
   ]
 }
 

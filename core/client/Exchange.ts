@@ -125,9 +125,10 @@ export class Exchange<In, Out> implements Desk<In> {
     return Effect.callback((resume) => {
       const fail = (failure: NotSent | Unknown): void => resume(Exit.fail(failure))
       const request = new Request<In>(key, (reply) => resume(Exit.succeed(reply)), fail, () => this.#late(request))
+      // First, because it throws for what is no duration.
+      const millis = timeout === undefined ? this.#config.requestTimeout : Duration.toMillis(timeout)
       const refusal = this.#refusal(request)
       if (refusal !== undefined) return fail(refusal)
-      const millis = timeout === undefined ? this.#config.requestTimeout : Duration.toMillis(timeout)
       this.#deadlines.arm(request, millis)
       const failure = this.#post({ frame, request })
       if (failure !== undefined) this.#fail(request, notSent(failure))

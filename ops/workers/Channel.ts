@@ -58,8 +58,8 @@ export const account = (read: () => Account): Effect.Effect<void, never, Scope> 
   )
 }
 
-/** In which a supervisor that is there has taken the last account, in milliseconds. */
-const takenMillis = 1_000
+/** In which a supervisor that is there has taken the last account, also on a busy machine, in milliseconds. */
+const takenMillis = 3_000
 
 // Who is gone need not be told; that it is gone is learnt by `disconnect`.
 const send = (report: Report): void => void process.send?.(report, undefined, undefined, () => {})

@@ -327,6 +327,14 @@ describe("requests by order", () => {
       expect([second.outcome, third.outcome, peer.received]).toEqual(["2", "4", "a\nb\nd\n"])
     }))
 
+  it.effect("with a timeout that is none are a defect of who asks, and take no place", () =>
+    Effect.gen(function* () {
+      const { client, peer } = yield* dial(lines)
+      const timeout = "soon" as unknown as number // as a program without types has it
+      expect(Exit.hasDies(yield* Effect.exit(client.request("a", { timeout })))).toBe(true)
+      expect([client.usage.requests, peer.received]).toEqual([0, ""])
+    }))
+
   it.effect("may be made by who was just answered, without end and without disorder", () =>
     Effect.gen(function* () {
       const { client, peer } = yield* dial(lines)

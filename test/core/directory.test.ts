@@ -146,6 +146,22 @@ describe("a directory", () => {
       expect(yield* Fiber.join(again)).toEqual({ _tag: "Answered", reply: "done" })
     }))
 
+  it.effect("34: a question that cannot be made is a defect of who asks, and waits for no answer", () =>
+    Effect.gen(function* () {
+      const { directory, login } = yield* town()
+      const peer = yield* login("a")
+      const broken = directory.ask("a", () => {
+        throw new Error("no question")
+      }, { correlation: 7 })
+      expect(Exit.hasDies(yield* Effect.exit(broken))).toBe(true)
+      const fiber = yield* Effect.forkChild(directory.ask("a", (id) => `ask ${id}`, { correlation: 7 }))
+      yield* turns
+      expect(asked(peer)).toEqual(["7"])
+      peer.send("answer 7 yes\n")
+      yield* turns
+      expect(yield* Fiber.join(fiber)).toEqual({ _tag: "Answered", reply: "yes" })
+    }))
+
   it.effect("broadcasts to all, or to a room, and counts", () =>
     Effect.gen(function* () {
       const { directory, login } = yield* town({}, { outboxHigh: 100, outboxLow: 50 })

@@ -90,6 +90,19 @@ describe("sendAll", () => {
       expect(yield* Fiber.join(fiber)).toBe(100_000)
     }))
 
+  it.effect("a source that stood still is not made up for: behind it comes no more than a tenth of a second at once", () =>
+    Effect.gen(function* () {
+      const link = new Link()
+      const stream = Stream.fromEffect(Effect.as(Effect.sleep("1 minute"), bytes(200_000)))
+      const fiber = yield* Effect.forkChild(Transfer.sendAll(link, stream, { frame, rate: 10_000, part: 1_000 }))
+      yield* TestClock.adjust("1 minute")
+      expect(link.sent).toBeLessThanOrEqual(2_000)
+      yield* TestClock.adjust("1 second")
+      expect(link.sent).toBeLessThanOrEqual(12_000)
+      yield* TestClock.adjust("20 seconds")
+      expect(yield* Fiber.join(fiber)).toBe(200_000)
+    }))
+
   it.effect("fails with the connection's end, also while it waits, and as stalled when nothing is confirmed any more", () =>
     Effect.gen(function* () {
       const acknowledgements = new Transfer.Acknowledgements()

@@ -79,7 +79,7 @@ const systemd = async (name: string) => {
 describe.each(runtimes)("%s tells systemd", (runtime) => {
   it("that it is ready, alive and draining, in this order, from a process that can still be found", async () => {
     const { path, all, said } = await systemd(runtime)
-    const serve = command(runtime, "127.0.0.1:0", "cli/main.ts", "serve", "--port", "0", "--drain-delay", "1s")
+    const serve = command(runtime, "127.0.0.1:0", "cli/main.ts", "serve", "--port", "0", "--drain-delay", "3s")
     const server = new Child(["env", `NOTIFY_SOCKET=${path}`, "WATCHDOG_USEC=400000", ...serve])
     await said(/^READY=1\nSTATUS=0 connections$/)
     await said(/WATCHDOG=1/)

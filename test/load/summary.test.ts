@@ -57,6 +57,17 @@ describe("the summary of a result", () => {
     expect(summary(result())).not.toContain("INVALID")
   })
 
+  it("names each machine and runtime that the load came from, once", () => {
+    const one = result()
+    const [node] = one.generators
+    const bun = { ...node!, runtime: "bun", versions: { bun: "1.4.5" } }
+    const lines = summary({ ...one, generators: [node!, bun, node!] }).split("\n")
+    expect(lines.filter((line) => line.includes(" CPUs"))).toEqual([
+      summary(one).split("\n").find((line) => line.includes(" CPUs")),
+      expect.stringContaining(" bun 1.4.5, "),
+    ])
+  })
+
   it("says that a run ended early, and when", () => {
     expect(summary(result({ seconds: 3, cut: true }, { duration: 300_000 }))).toContain("ended early: 3 s of 5 min")
   })

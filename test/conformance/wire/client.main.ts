@@ -35,9 +35,10 @@ const program = Effect.gen(function* () {
   const client = yield* Client.make(Lines.make({ maxLength: 1_024 }), {
     address: `127.0.0.1:${port}`,
     handshake,
-    handshakeTimeout: "1 second",
+    // Longer than a machine that has much else to do lets a server wait that is alive.
+    handshakeTimeout: "2 seconds",
     reconnect: { base: "100 millis", max: "200 millis" },
-    heartbeat: { ping: () => "ping", isPong: (line) => line === "pong", interval: "300 millis", missed: 3 },
+    heartbeat: { ping: () => "ping", isPong: (line) => line === "pong", interval: "500 millis", missed: 4 },
     observers: [observe],
   })
   const input = readline.createInterface({ input: process.stdin })

@@ -291,14 +291,14 @@ describe.each(runtimes)("%s", (runtime) => {
   it("a server that dies half-way: what was measured is kept, and thresholds say whether that is a failure", async () => {
     const dying = () =>
       listen((line, count, server) => {
-        if (count === 100) server.die()
+        if (count === 40) server.die()
         return `${line}\n`
       })
     const args = "--connections 4 --think 10ms --duration 1500ms --warmup off --quiet --json"
     const ended = await load(runtime, `${url(await dying())} ${args}`)
     const { counts, errors, cut } = resultOf(ended)
     expect({ code: ended.code, cut }).toEqual({ code: 0, cut: false })
-    expect(counts.replies).toBeGreaterThan(50)
+    expect(counts.replies).toBeGreaterThan(30)
     expect(errors.byKind["connect-refused"]).toBeGreaterThan(0)
     const judged = await load(runtime, `${url(await dying())} ${args} --threshold errors<1%`)
     expect(judged.code).toBe(99)
@@ -341,7 +341,7 @@ describe.each(runtimes)("%s", (runtime) => {
       expect(ended.code, ended.stderr).toBe(0)
       const { cut, counts, measured } = resultOf(ended)
       expect(cut).toBe(true)
-      expect(counts.replies).toBeGreaterThan(50)
+      expect(counts.replies).toBeGreaterThan(5)
       expect(measured).toBeLessThan(30_000)
     })
   }

@@ -93,7 +93,12 @@ describe.each(runtimes)("%s", (runtime) => {
       expect(await client.ask("hello")).toBe("echo: hello")
       client.socket.once("end", () => client.finish())
     }
+    // Within a frame, so that the drain is not over before the program has ended that said the message before.
+    const [last] = clients
+    await last!.send("ha")
     child.signal("SIGTERM")
+    await until(() => messages().some((message) => message.startsWith("STOPPING=1 ")))
+    expect(await last!.ask("lf")).toBe("echo: half")
     const { code, stderr } = await child.ended
     expect(code, stderr).toBe(0)
     const told = messages().filter((message) => !/^STATUS=[12] connections?$/.test(message))

@@ -238,10 +238,12 @@ describe.runIf(shared).each(runtimes)("%s", { timeout: 180_000 }, (runtime) => {
     expect((await ask(where, "/livez")).status).toBe(200)
     const late = await connect(port)
     expect([one!["pid"], two!["pid"]]).toContain(await pidOf(late))
-    void late.ended().then(() => late.finish())
-    // It answers until the last one has ended.
+    // It answers until the last one has ended, which this client puts off: it is within a frame.
+    await late.send("wh")
     await child.line("stderr", () => records(child, "draining").find(({ phase }) => phase === "ending"))
     expect((await ask(where, "/livez")).status).toBe(200)
+    expect([one!["pid"], two!["pid"]]).toContain(Number((await late.ask("o")).split(":")[0]))
+    void late.ended().then(() => late.finish())
     expect((await child.ended).code).toBe(0)
     expect(await ask(where, "/livez").catch((error) => error.code)).toBe("ECONNREFUSED")
   })
