@@ -586,10 +586,17 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (this.#state === "Ended") return
     const { outboxHigh, outboxLow } = this.supervisor.settings.limits
     const { bytesSent } = this.#output
-    do {
-      const error = this.#output.write()
-      if (error !== undefined) this.close(CloseReason.encodeFailed(error))
-    } while (this.#output.unsent <= outboxLow && this.#takeKept())
+    // The usual case has nothing to do but to write, and to see that all was taken.
+    const calm = this.#state === "Open" && this.#stall === undefined && this.#lanes === undefined &&
+      !this.isPaused(Pause.outbox) && this.#driver.written === undefined
+    if (calm) this.#sentAt = this.supervisor.deadlines.ahead
+    let written = this.#output.write()
+    if (calm && written === "All" && this.#transport.sending === 0) return
+    for (;;) {
+      if (typeof written !== "string") this.close(CloseReason.encodeFailed(written))
+      if (this.#output.unsent > outboxLow || !this.#takeKept()) break
+      written = this.#output.write()
+    }
     if (bytesSent !== this.#output.bytesSent) this.#sentAt = this.supervisor.deadlines.ahead
     const { unsent } = this.#output
     if (unsent > outboxHigh) this.pause(Pause.outbox)

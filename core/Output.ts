@@ -14,6 +14,9 @@ const batchBytes = 64 * 1024
 const firstBatch = 16
 const largestBatch = 1_024
 
+/** Whether the transport took all that there was, or why a frame could not be encoded. */
+export type Written = "All" | "Part" | FrameError
+
 /** What one connection sends. */
 export class Output<Out> {
   bytesSent = 0
@@ -65,8 +68,11 @@ export class Output<Out> {
     return error
   }
 
-  /** Hands to the transport what is staged and what is queued, as far as it takes it. */
-  write(): FrameError | undefined {
+  /**
+   * Hands to the transport what is staged and what is queued, as far as it takes it. All is noted before the transport is
+   * called: what is touched on both sides of a system call comes into the processor's caches twice.
+   */
+  write(): Written {
     const writer = this.#writer
     const outbox = this.#outbox
     const base = writer.length
@@ -77,19 +83,20 @@ export class Output<Out> {
         this.bytesSent += outbox.flush(this.#transport)
         this.#blocked = outbox.size > 0
       }
-      return error
+      return error ?? (outbox.size > 0 ? "Part" : "All")
     }
-    if (this.#staged === undefined) return undefined
+    if (this.#staged === undefined) return "All"
     const error = this.#encodeStaged(this.#staged)
     const bytes = writer.bytes.subarray(base, writer.length)
-    const taken = bytes.length === 0 ? 0 : this.#transport.write(bytes)
-    this.bytesSent += taken
-    if (taken < bytes.length) {
-      this.#blocked = true
-      outbox.append(bytes.subarray(taken))
-    }
+    const { length } = bytes
+    this.bytesSent += length
     writer.truncate(base)
-    return error
+    const taken = length === 0 ? 0 : this.#transport.write(bytes)
+    if (taken === length) return error ?? "All"
+    this.bytesSent -= length - taken
+    this.#blocked = true
+    outbox.append(bytes.subarray(taken))
+    return error ?? "Part"
   }
 
   /** The transport takes bytes again. */
