@@ -591,7 +591,10 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       !this.isPaused(Pause.outbox) && this.#driver.written === undefined
     if (calm) this.#sentAt = this.supervisor.deadlines.ahead
     let written = this.#output.write()
-    if (calm && written === "All" && this.#transport.sending === 0) return
+    if (calm && written === "All" && this.#transport.sending === 0) {
+      if (this.#held > 0) this.account()
+      return
+    }
     for (;;) {
       if (typeof written !== "string") this.close(CloseReason.encodeFailed(written))
       if (this.#output.unsent > outboxLow || !this.#takeKept()) break

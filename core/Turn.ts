@@ -3,7 +3,10 @@
  * end, and what did not fit waits for the next.
  *
  * A handler may call anything from inside `bytes()`: send, close, kick another connection. That only changes state and
- * asks here for a flush; the outermost {@link Turn.leave} does it.
+ * asks here for a flush. While few connections are active the outermost {@link Turn.leave} does it at once. When many
+ * have something to read in the same turn, all of them are read first and written then, one behind the other: a peer
+ * that is woken by the first write is still awake at the next, which saves a fifth of all CPU time with 50 busy
+ * connections (`npm run bench`); with one it would cost a twentieth.
  */
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 import { ByteWriter } from "./ByteWriter.ts"
@@ -12,6 +15,13 @@ import { ByteWriter } from "./ByteWriter.ts"
 export interface Flushable {
   flush(): void
 }
+
+/** From so many flushes in one turn of the loop on, they are gathered. */
+const crowd = 8
+/** So many flushes are made at once before it is looked how many there are in a turn. */
+const probeEvery = 64
+/** So many connections are gathered at most, so that nobody waits for long and little waits. */
+const mostGathered = 128
 
 /** The turns of one server. */
 export class Turn {
@@ -22,6 +32,8 @@ export class Turn {
   readonly #dirty: Array<Flushable> = []
   #depth = 0
   #scheduled = false
+  #gathering = false
+  #flushes = 0 // since it was last looked how many there are in a turn, or since that is being counted
 
   constructor(scheduler: Scheduler) {
     this.#scheduler = scheduler
@@ -35,7 +47,7 @@ export class Turn {
 
   leave(): void {
     try {
-      if (this.#depth === 1) this.#flush()
+      if (this.#depth === 1 && this.#dirty.length > 0) this.#flushOrGather()
     } finally {
       this.#depth--
     }
@@ -44,10 +56,7 @@ export class Turn {
   /** Flushes at the end of the running turn; outside of one, in the next, together with whatever else comes by then. */
   flushLater(target: Flushable): void {
     this.#dirty.push(target)
-    if (this.#depth === 0 && !this.#scheduled) {
-      this.#scheduled = true
-      this.#dispatcher.scheduleTask(this.#runScheduled, 0)
-    }
+    if (this.#depth === 0) this.#schedule()
   }
 
   /** Runs a task as a turn of its own, after the I/O that is waiting now has had its turn. */
@@ -69,10 +78,30 @@ export class Turn {
     }, 0)
   }
 
+  #flushOrGather(): void {
+    if (this.#gathering && this.#dirty.length < mostGathered) return this.#schedule()
+    this.#flush()
+    if (++this.#flushes === probeEvery) this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#flushes = 0
+    this.#dispatcher.scheduleTask(this.#runScheduled, 0)
+  }
+
+  // What was flushed while this was waiting for its turn was so in the same one.
   readonly #runScheduled = (): void => {
     this.#scheduled = false
+    this.#gathering = this.#flushes + this.#dirty.length >= crowd
+    this.#flushes = 0
     this.enter()
-    this.leave()
+    try {
+      this.#flush()
+    } finally {
+      this.#depth--
+    }
   }
 
   // A flush may make other connections dirty (a resumed one handles frames): they are appended and flushed as well.
