@@ -16,6 +16,7 @@ import * as CloseReason from "./CloseReason.ts"
 import type { FrameError } from "./Codec.ts"
 import { Connection } from "./Connection.ts"
 import { type Driver, type ManagedConnection, Pause } from "./ManagedConnection.ts"
+import { wait } from "./Wait.ts"
 
 /** A connection as its session sees it. */
 export class Session<out In, in Out> extends Connection<Out> {
@@ -162,15 +163,14 @@ export class SessionDriver<In> implements Driver {
     return end._tag === "PeerClosed" ? Exit.void : Exit.fail(end)
   }
 
-  readonly #input: Effect.Effect<void> = Effect.callback((resume) => {
-    const wake = (): void => resume(Exit.void)
+  readonly #input: Effect.Effect<void> = wait((wake) => {
     this.#connection.waits()
     // An empty array that is pushed to makes room for many.
     if (this.#waiters.length === 0) this.#waiters = [wake]
     else this.#waiters.push(wake)
-    return Effect.sync(() => {
+    return () => {
       this.#waiters = this.#waiters.filter((waiter) => waiter !== wake)
-    })
+    }
   })
 
   #end(exit: Exit.Exit<void, unknown>): void {
