@@ -39,12 +39,6 @@ export const estimate = (values: ReadonlyArray<number>): Estimate | undefined =>
     ? undefined
     : { ...interval(median(values), spread(values)), values, variation: variation(values) }
 
-/** The estimate of the ratios of pairs, each of one round: numerator, denominator. */
-export const paired = (pairs: ReadonlyArray<readonly [number, number]>): Estimate | undefined =>
-  estimate(
-    pairs.filter(([, denominator]) => denominator !== 0).map(([numerator, denominator]) => numerator / denominator),
-  )
-
 /** The ratio of two medians of values that have nothing to do with each other, such as of two runs. */
 export const quotient = (
   numerator: ReadonlyArray<number>,

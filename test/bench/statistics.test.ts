@@ -1,6 +1,6 @@
 /** What the comparison says of its figures: medians, their intervals, and when it may speak of a difference. */
 import { describe, expect, it } from "vitest"
-import { direction, estimate, median, overlap, paired, quotient, spread, variation } from "../../bench/Statistics.ts"
+import { direction, estimate, median, overlap, quotient, spread, variation } from "../../bench/Statistics.ts"
 import { randomFrom } from "../core/random.ts"
 
 const total = (values: ReadonlyArray<number>): number => values.reduce((sum, value) => sum + value, 0)
@@ -76,14 +76,6 @@ describe("a bootstrap in closed form", () => {
 })
 
 describe("a ratio", () => {
-  it("of pairs does not see what both of a pair met", () => {
-    const noise = [1, 2, 5, 3, 1.5, 8, 1]
-    const found = paired(noise.map((factor) => [9 * factor, 10 * factor] as const))!
-    expect(found.median).toBeCloseTo(0.9, 12)
-    expect(found.high - found.low).toBeLessThan(1e-12)
-    expect(direction(found)).toBe("less")
-  })
-
   it("of two runs takes what both of them are unsure of", () => {
     const found = quotient([10, 11, 12], [5, 5.5, 6])!
     expect(found.median).toBe(2)
