@@ -2,8 +2,19 @@
  * What a result says in words: which runtime for what, and what a hundred thousand devices need. A runtime is only named
  * where its interval lies apart from all others'; otherwise no difference is shown, and that is what is said.
  */
-import { runtimes } from "./Bars.ts"
-import { cellOf, common, cpu, estimated, type Figures, type Measure, named, type Unit, type Where } from "./Figures.ts"
+import { type Bar, bars, runtimes } from "./Bars.ts"
+import {
+  cellOf,
+  common,
+  cpu,
+  estimated,
+  type Figures,
+  type Measure,
+  named,
+  toHand,
+  type Unit,
+  type Where,
+} from "./Figures.ts"
 import type { RuntimeName } from "./Result.ts"
 import { type Estimate, fewest, overlap } from "./Statistics.ts"
 import { intervalOf, runtimeNames } from "./Words.ts"
@@ -38,6 +49,36 @@ export const assumption =
   `each device sends one message of ${devices.bytes} bytes every ${devices.everySeconds} s and gets its reply, by the CPU ` +
   "time of the server's process with one request in flight over 50 connections; TLS, the handler's own work and what " +
   "the kernel does outside of the process come on top"
+
+/** What a reader takes home when there is time for a few sentences. */
+export const headline = (figures: Figures): ReadonlyArray<string> => [
+  ...[1, 16].flatMap((inFlight) => {
+    const cell = cellOf(figures, common(inFlight))
+    const shares = runtimes.flatMap((runtime) => {
+      const figure = cell === undefined ? undefined : figures.of(cell.id, `anyport-${runtime}`)
+      const found = figure === undefined ? undefined : toHand(figures, figure)
+      return found === undefined ? [] : [`${intervalOf(found, "times")} on ${runtimeNames[runtime]}`]
+    })
+    const flight = inFlight === 1 ? "one request" : `${inFlight} requests`
+    return shares.length === 0
+      ? []
+      : [`With ${flight} in flight, the tightest hand-written server needs ${listed(shares)} of Anyport's CPU time.`]
+  }),
+  ...choices(figures).slice(0, 2).map(({ subject, best, answer }) =>
+    `${subject}: ${best === undefined ? answer : `${runtimeNames[best]} (${answer})`}.`
+  ),
+  ...standing(bars(figures)),
+]
+
+/** How many bars hold. */
+const standing = (all: ReadonlyArray<Bar>): ReadonlyArray<string> => {
+  const count = (tag: Bar["outcome"]["_tag"]): number => all.filter(({ outcome }) => outcome._tag === tag).length
+  const [reached, missed] = [count("Reached"), count("Missed")]
+  // What is not measured may have been left out on purpose.
+  const rest = count("NotMeasured")
+  if (reached + missed === 0) return []
+  return [`${reached} of ${reached + missed} bars are reached${rest === 0 ? "" : `; ${rest} were not measured`}.`]
+}
 
 /** Which runtime for what, as far as it was measured. */
 export const choices = (figures: Figures): ReadonlyArray<Choice> =>
