@@ -59,10 +59,10 @@ export const headline = (figures: Figures): ReadonlyArray<string> => [
       const found = figure === undefined ? undefined : toHand(figures, figure)
       return found === undefined ? [] : [`${intervalOf(found, "times")} on ${runtimeNames[runtime]}`]
     })
-    const flight = inFlight === 1 ? "one request" : `${inFlight} requests`
+    const flight = inFlight === 1 ? "One request" : `${inFlight} requests`
     return shares.length === 0
       ? []
-      : [`With ${flight} in flight, the tightest hand-written server needs ${listed(shares)} of Anyport's CPU time.`]
+      : [`${flight} in flight: the tightest hand-written server needs, of Anyport's CPU time, ${listed(shares)}.`]
   }),
   ...standing(bars(figures)),
 ]

@@ -36,6 +36,7 @@ export const tick = (value: number, unit: Unit): string => {
   if (value === 0) return "0"
   if (unit === "times") return String(Number(value.toPrecision(3)))
   if (unit === "micros") return Units.latency(value)
+  if (unit === "rate") return `${Units.bytes(value).replace(/ ?B$/, "")}/s`
   return amount(value, unit).replace(/\.0(?= MiB$)/, "")
 }
 

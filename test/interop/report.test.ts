@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { html } from "../../load/report/Report.ts"
 import type { Result } from "../../load/Result.ts"
 import { result } from "../load/outcomes.ts"
-import { Browser, type View } from "./browser.ts"
+import { Browser } from "./browser.ts"
+import { charts, views } from "./charts.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "anyport-report-"))
 let browser: Browser
@@ -24,42 +25,6 @@ const write = (name: string, page: string): string => {
   writeFileSync(path, page)
   return pathToFileURL(path).href
 }
-
-/** What is wrong with the charts of the page that is open. Runs in the page. */
-const charts = `(() => {
-  const wrong = []
-  const all = [...document.querySelectorAll("figure > svg")]
-  for (const svg of all) {
-    const name = svg.getAttribute("aria-label")
-    const { width, height } = svg.viewBox.baseVal
-    for (const element of svg.querySelectorAll("*")) {
-      for (const { name: key, value } of element.attributes) {
-        if (/NaN|Infinity|undefined/.test(value)) wrong.push(name + ": " + key + "=" + value)
-      }
-      if (!element.getBBox || element.closest(".at") || element.tagName === "desc") continue
-      const box = element.getBBox()
-      const slack = 2
-      if (box.x < -slack || box.y < -slack || box.x + box.width > width + slack || box.y + box.height > height + slack) {
-        wrong.push(name + ": " + element.outerHTML + " is outside: " + [box.x, box.y, box.width, box.height])
-      }
-    }
-    // What the pointer shows may reach into the margin of the figure.
-    for (const text of svg.querySelectorAll(".at > text")) {
-      const { x, width: wide } = text.getBBox()
-      if (x < 0 || x + wide > width + 10) wrong.push(name + ": " + text.textContent + " is too long: " + wide)
-    }
-    const ticks = [...svg.querySelectorAll(".tick")].map((tick) => [tick.textContent, tick.getBBox()])
-    for (const [index, [text, one]] of ticks.entries()) for (const [other, two] of ticks.slice(index + 1)) {
-      const apart = one.x + one.width < two.x || two.x + two.width < one.x || one.y + one.height <= two.y + 2 || two.y + two.height <= one.y + 2
-      if (!apart) wrong.push(name + ": " + text + " covers " + other)
-    }
-    if (svg.getBoundingClientRect().width < 250) wrong.push(name + " is small")
-    for (const path of svg.querySelectorAll("path")) {
-      if (path.getTotalLength() < 100) wrong.push(name + ": a line is short")
-    }
-  }
-  return { count: all.length, wrong }
-})()`
 
 const search: Result["search"] = {
   thresholds: "p99<10ms",
@@ -81,13 +46,6 @@ const stories: ReadonlyArray<readonly [name: string, charts: number, result: Res
   ["a quiet run", 7, result({ seconds: 10 })],
   ["many requests", 7, result({ seconds: 3, rate: 40_000 })],
   ["many seconds", 7, result({ seconds: 500, rate: 20, stall: 250 })],
-]
-
-const views: ReadonlyArray<readonly [name: string, view: View]> = [
-  ["light", { scheme: "light" }],
-  ["dark", { scheme: "dark" }],
-  ["on a phone", { width: 400, height: 800 }],
-  ["on a narrow phone, dark", { width: 340, height: 700, scheme: "dark" }],
 ]
 
 describe.each(stories)("the report of %s", (name, count, result) => {
