@@ -116,6 +116,13 @@ const subjects = (figures: Figures): ReadonlyArray<Subject> => {
       measure: named("seconds"),
     },
     {
+      subject: "Least CPU time for this service",
+      unit: "micros",
+      where: { framing: "own" },
+      id: (runtime) => `service-${runtime}`,
+      measure: cpu,
+    },
+    {
       subject: "Lowest p99 at 75 % of its own highest rate",
       unit: "micros",
       where: { scenario: "latency", share: 0.75 },

@@ -50,7 +50,8 @@ export const intervalOf = ({ median, low, high }: Interval, unit: Unit): string 
 }
 
 /** What a contender is, where its runtime is said elsewhere: `hand-written`. */
-export const short = (contender: Contender): string => kinds[parts(contender)[0]] ?? contender.title
+export const short = (contender: Contender): string =>
+  contender.family === "generator" ? contender.title : kinds[parts(contender)[0]] ?? contender.title
 
 const kinds: Readonly<Record<string, string>> = {
   "anyport": "Anyport",

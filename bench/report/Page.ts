@@ -27,6 +27,7 @@ const sections = (figures: Figures): ReadonlyArray<string> => [
   notes(figures),
   verdict(figures),
   section("Against hand-written servers", legend, charts([1, 16].map((deep) => Charts.toHandWritten(figures, deep)))),
+  section("A service of one's own", "", charts([Charts.ownService(figures)])),
   section("CPU time a message", "", charts([1, 16].map((deep) => Charts.cpuTimes(figures, deep)))),
   section("Other sizes and connections", "", Tables.shapes(figures)),
   section("Memory", "", charts(idle(figures).map((connections) => Charts.memory(figures, connections)))),

@@ -1,31 +1,13 @@
 /** The page and the picture of a comparison in a real browser: nothing to complain of, nothing fetched, all of it inside. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { page } from "../../bench/report/Page.ts"
 import { picture } from "../../bench/report/Picture.ts"
 import type { Result } from "../../bench/Result.ts"
 import { altered, quiet, result } from "../bench/results.ts"
-import { Browser } from "./browser.ts"
-import { charts, views } from "./charts.ts"
+import { charts, views, visit } from "./charts.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "anyport-bench-page-"))
-let browser: Browser
-beforeAll(async () => {
-  browser = await Browser.start()
-})
-afterAll(async () => {
-  await browser?.stop()
-  rmSync(folder, { recursive: true })
-})
-
-const write = (name: string, content: string): string => {
-  const path = join(folder, name)
-  writeFileSync(path, content)
-  return pathToFileURL(path).href
-}
+const visited = visit()
+const { write } = visited
 
 const long = "a contender of one's own with a name that nobody would give to anything"
 
@@ -47,17 +29,17 @@ describe.each(stories)("the page of %s", (name, count, result) => {
   const url = write(`${name}.html`, page(result))
 
   it.each(views)("is whole and quiet, %s", async (_, view) => {
-    await browser.open(url, view)
-    expect(await browser.evaluate(charts)).toEqual({ count, wrong: [] })
-    expect(await browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
-    expect(browser.complaints).toEqual([])
-    expect(browser.requests).toEqual([url])
+    await visited.browser.open(url, view)
+    expect(await visited.browser.evaluate(charts)).toEqual({ count, wrong: [] })
+    expect(await visited.browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
+    expect(visited.browser.complaints).toEqual([])
+    expect(visited.browser.requests).toEqual([url])
   })
 })
 
 it("tells of a trial that does not count what spoilt it", async () => {
-  await browser.open(write("void.html", page(result({ voids: 30 }))))
-  const [void_] = await browser.evaluate(
+  await visited.browser.open(write("void.html", page(result({ voids: 30 }))))
+  const [void_] = await visited.browser.evaluate(
     `[...document.querySelectorAll("circle.void > title")].map(({ textContent }) => textContent)`,
   ) as ReadonlyArray<string> // what the expression makes
   expect(void_).toMatch(/^round \d: .*; void: others took 9\.4 % of the server's core/)
@@ -69,18 +51,18 @@ describe("the picture", () => {
   const shown = write("readme.html", `<!doctype html><title>x</title><img src="bench.svg" width="820" alt="">`)
 
   it.each(["light", "dark"] as const)("is an image of its size, %s", async (scheme) => {
-    await browser.open(shown, { scheme })
-    expect(await browser.evaluate("document.querySelector('img').naturalWidth")).toBe(820)
-    expect(browser.complaints).toEqual([])
-    expect(browser.requests).toEqual([shown, url])
+    await visited.browser.open(shown, { scheme })
+    expect(await visited.browser.evaluate("document.querySelector('img').naturalWidth")).toBe(820)
+    expect(visited.browser.complaints).toEqual([])
+    expect(visited.browser.requests).toEqual([shown, url])
   })
 
   it.each([
     ["all", result()],
     ["a few", quiet("anyport-bun", "hand-bun", "go")],
   ])("has all that it shows inside, of %s", async (name, result) => {
-    await browser.open(write(`picture ${name}.svg`, picture(result)))
-    const outside = await browser.evaluate(`(() => {
+    await visited.browser.open(write(`picture ${name}.svg`, picture(result)))
+    const outside = await visited.browser.evaluate(`(() => {
       const { width, height } = document.documentElement.viewBox.baseVal
       return [...document.querySelectorAll("text, rect, line")].filter((element) => {
         const box = element.getBBox()
@@ -89,13 +71,13 @@ describe("the picture", () => {
     })()`)
     expect(outside).toEqual([])
     // Names and figures do not lie on each other.
-    const covered = await browser.evaluate(`(() => {
+    const covered = await visited.browser.evaluate(`(() => {
       const all = [...document.querySelectorAll("text")].map((text) => [text.textContent, text.getBBox()])
       return all.flatMap(([text, one], index) => all.slice(index + 1).flatMap(([other, two]) =>
         one.x + one.width < two.x || two.x + two.width < one.x || one.y + one.height < two.y + 3 || two.y + two.height < one.y + 3
           ? [] : [text + " covers " + other]))
     })()`)
     expect(covered).toEqual([])
-    expect(browser.complaints).toEqual([])
+    expect(visited.browser.complaints).toEqual([])
   })
 })

@@ -1,5 +1,33 @@
 /** What a page of charts is looked at for, and how: the same for all pages. */
-import type { View } from "./browser.ts"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import { afterAll, beforeAll } from "vitest"
+import { Browser, type View } from "./browser.ts"
+
+/** A browser for the tests of a file, and a folder for what it looks at. */
+export const visit = (): { readonly browser: Browser; readonly write: (name: string, content: string) => string } => {
+  const folder = mkdtempSync(join(tmpdir(), "anyport-page-"))
+  let browser: Browser | undefined
+  beforeAll(async () => {
+    browser = await Browser.start()
+  })
+  afterAll(async () => {
+    await browser?.stop()
+    rmSync(folder, { recursive: true })
+  })
+  return {
+    get browser() {
+      return browser! // from the first test on
+    },
+    write: (name, content) => {
+      const path = join(folder, name)
+      writeFileSync(path, content)
+      return pathToFileURL(path).href
+    },
+  }
+}
 
 /** What is wrong with the charts of the page that is open. Runs in the page. */
 export const charts = `(() => {

@@ -1,30 +1,13 @@
 /** The report of a run in a real browser: nothing to complain of, nothing fetched, and charts that lie where they should. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { html } from "../../load/report/Report.ts"
 import type { Result } from "../../load/Result.ts"
 import { result } from "../load/outcomes.ts"
-import { Browser } from "./browser.ts"
-import { charts, views } from "./charts.ts"
+import { charts, views, visit } from "./charts.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "anyport-report-"))
-let browser: Browser
-beforeAll(async () => {
-  browser = await Browser.start()
-})
-afterAll(async () => {
-  await browser?.stop()
-  rmSync(folder, { recursive: true })
-})
+const visited = visit()
 
-const write = (name: string, page: string): string => {
-  const path = join(folder, `${name}.html`)
-  writeFileSync(path, page)
-  return pathToFileURL(path).href
-}
+const write = (name: string, page: string): string => visited.write(`${name}.html`, page)
 
 const search: Result["search"] = {
   thresholds: "p99<10ms",
@@ -52,28 +35,28 @@ describe.each(stories)("the report of %s", (name, count, result) => {
   const url = write(name, html(result))
 
   it.each(views)("is whole and quiet, %s", async (_, view) => {
-    await browser.open(url, view)
-    expect(await browser.evaluate(charts)).toEqual({ count, wrong: [] })
-    expect(await browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
-    expect(browser.complaints).toEqual([])
-    expect(browser.requests).toEqual([url])
-    const ground = await browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    await visited.browser.open(url, view)
+    expect(await visited.browser.evaluate(charts)).toEqual({ count, wrong: [] })
+    expect(await visited.browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
+    expect(visited.browser.complaints).toEqual([])
+    expect(visited.browser.requests).toEqual([url])
+    const ground = await visited.browser.evaluate("getComputedStyle(document.body).backgroundColor")
     expect(ground).toBe(view.scheme === "dark" ? "rgb(16, 19, 23)" : "rgb(244, 245, 247)")
   })
 })
 
 it("shows the figures of a second where the pointer is, without a script", async () => {
-  await browser.open(write("pointer", html(result({ seconds: 10, stall: 4 }))))
+  await visited.browser.open(write("pointer", html(result({ seconds: 10, stall: 4 }))))
   const spot = `document.querySelectorAll("figure > svg")[1].querySelectorAll(".at")[4]`
   const shown = `getComputedStyle(${spot}.querySelector("text")).opacity`
-  expect(await browser.evaluate(shown)).toBe("0")
-  const [x, y] = await browser.evaluate(
+  expect(await visited.browser.evaluate(shown)).toBe("0")
+  const [x, y] = await visited.browser.evaluate(
     `(() => { const svg = ${spot}; svg.scrollIntoView({ block: "center" }); const { x, y, width, height } = ` +
       `svg.querySelector("rect").getBoundingClientRect(); return [x + width / 2, y + height / 2] })()`,
   ) as [number, number] // what the expression makes
-  await browser.point(x, y)
-  expect(await browser.evaluate(shown)).toBe("1")
-  expect(await browser.evaluate(`${spot}.querySelector("text").textContent`)).toMatch(
+  await visited.browser.point(x, y)
+  expect(await visited.browser.evaluate(shown)).toBe("1")
+  expect(await visited.browser.evaluate(`${spot}.querySelector("text").textContent`)).toMatch(
     /^5 s · p50 \d+ ms · p90 9\d\d ms · p99 99\d ms · p99.9 .* · max 1 s$/,
   )
 })
@@ -83,11 +66,11 @@ it("shows hostile text as text", async () => {
     `</title></style><script>document.title = "taken"</script><img src=x onerror="document.title='taken'">`
   const one = result({ seconds: 2 })
   const url = write("hostile", html({ ...one, plan: { ...one.plan, target: hostile }, warnings: [hostile] }))
-  await browser.open(url)
-  expect(await browser.evaluate("document.querySelector('h1').textContent")).toBe(hostile)
-  expect(await browser.evaluate("document.title")).toBe(`anyport load: ${hostile}`)
-  expect(await browser.evaluate("document.querySelectorAll('script, img').length")).toBe(0)
-  expect(browser.requests).toEqual([url])
+  await visited.browser.open(url)
+  expect(await visited.browser.evaluate("document.querySelector('h1').textContent")).toBe(hostile)
+  expect(await visited.browser.evaluate("document.title")).toBe(`anyport load: ${hostile}`)
+  expect(await visited.browser.evaluate("document.querySelectorAll('script, img').length")).toBe(0)
+  expect(visited.browser.requests).toEqual([url])
 })
 
 // What the tests above listen for would be heard.
@@ -99,11 +82,11 @@ it.each([
     `<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><style>p { color: red }</style>`,
   ],
 ])("is told of %s", async (name, page) => {
-  await browser.open(write(name, `<!doctype html><title>x</title>${page}`))
-  await expect.poll(() => browser.complaints.length).toBeGreaterThan(0)
+  await visited.browser.open(write(name, `<!doctype html><title>x</title>${page}`))
+  await expect.poll(() => visited.browser.complaints.length).toBeGreaterThan(0)
 })
 
 it("is told of a request", async () => {
-  await browser.open(write("request", `<!doctype html><img src="missing.png">`))
-  await expect.poll(() => browser.requests.length).toBe(2)
+  await visited.browser.open(write("request", `<!doctype html><img src="missing.png">`))
+  await expect.poll(() => visited.browser.requests.length).toBe(2)
 })
