@@ -8,10 +8,22 @@ import { existsSync, readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import process from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type RuntimeName } from "./Result.ts"
+import type { RuntimeName } from "./Result.ts"
 
 /** All three runtimes, in the order of every table. */
 export const runtimes: ReadonlyArray<RuntimeName> = ["node", "bun", "deno"]
+
+/**
+ * How a runtime runs a script that listens on loopback and reads files; `flags` are the runtime's own. `binary` is another
+ * version of it. Default: the one on PATH.
+ */
+export const runtimeCommand = (
+  runtime: RuntimeName,
+  { binary = runtime, flags = [] }: { readonly binary?: string; readonly flags?: ReadonlyArray<string> } = {},
+): ReadonlyArray<string> =>
+  runtime === "deno"
+    ? [binary, "run", "--no-prompt", "--quiet", "--allow-net=127.0.0.1", "--allow-read", ...flags]
+    : [binary, ...flags]
 
 /** A server that listens. */
 export interface Child {
