@@ -4,13 +4,16 @@
  */
 import process from "node:process"
 import { fileURLToPath } from "node:url"
-import { type Child, runtimeCommand, start as startProgram } from "../bench/Program.ts"
+import { type Child as Program, runtimeCommand, start as startProgram } from "../bench/Program.ts"
 import type { RuntimeName } from "../bench/Result.ts"
 
-export { type Child, cpuSeconds, memory, pin, runtimes } from "../bench/Program.ts"
+export { cpuSeconds, memory, pin, runtimes } from "../bench/Program.ts"
 
 /** A runtime that serves. */
 export type Runtime = RuntimeName
+
+/** A server that listens. */
+export type Child = Omit<Program, "startup" | "output">
 
 /** The repository's root, where children are started. */
 export const root: string = fileURLToPath(new URL("..", import.meta.url))

@@ -1,4 +1,4 @@
-// The line echo that every Go course begins with, a goroutine a connection, for scripts/idle.ts.
+// The line echo that every Go course begins with, without its log line.
 package main
 
 import (
