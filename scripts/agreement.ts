@@ -1,5 +1,5 @@
 /**
- * Whether `anyport load` measures what is there: ours and a client in C (`scripts/agreement/client.c`) that shares nothing
+ * Whether `anyport load` measures what is there: ours and a client in C (`bench/clients/client.c`) that shares nothing
  * with it, against the same echo server.
  *
  * ```
@@ -39,10 +39,8 @@ interface Contender {
 }
 
 const cpus = pin()
-const c = build()
-process.on("exit", c.remove)
 const contenders: ReadonlyArray<Contender> = [
-  { name: "C", tool: c.tool },
+  { name: "C", tool: await build() },
   ...runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true).map((runtime: Runtime) => ({
     name: runtime,
     tool: ours(runtime),
