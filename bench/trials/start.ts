@@ -1,0 +1,23 @@
+/**
+ * What it costs to be there: time from the start of a process to its ready line, and resident memory then.
+ */
+import { launch } from "../Contenders.ts"
+import { type Child, memory } from "../Program.ts"
+import { family } from "./processes.ts"
+import type { Ask, Made, Tools } from "./Trial.ts"
+
+/** One start of a contender. */
+export const start = async ({ program }: Ask, { cpus }: Tools): Promise<Made> => {
+  const child = await launch(program, { cpu: cpus?.server })
+  try {
+    return { measures: { ...footprint(child) }, errors: 0, problems: [] }
+  } finally {
+    await child.stop()
+  }
+}
+
+/** Seconds to the ready line, and bytes that the process and those that it started are resident with now. */
+export const footprint = (child: Child): { readonly seconds: number; readonly rss: number } => ({
+  seconds: child.startup,
+  rss: family(child.pid).reduce((sum, pid) => sum + memory(pid).now, 0) * 2 ** 20,
+})
