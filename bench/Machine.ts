@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { arch, availableParallelism, cpus, release, totalmem, type } from "node:os"
+import { arch, cpus, release, totalmem, type } from "node:os"
 import { fileURLToPath } from "node:url"
 import type { Machine, Result } from "./Result.ts"
 import type { Program } from "./Contenders.ts"
@@ -13,6 +13,8 @@ import type { Program } from "./Contenders.ts"
 export interface Given {
   /** The CPUs of the server and of the generator; undefined where nothing is pinned. */
   readonly pinned: { readonly server: number; readonly client: number } | undefined
+  /** CPUs that this process may use, when nothing is pinned yet. */
+  readonly cores: number
   /** Seconds before and of a measurement. */
   readonly warmup: number
   readonly seconds: number
@@ -22,7 +24,7 @@ export interface Given {
 export const describe = (given: Given): Machine =>
   told({
     CPU: cpus()[0]?.model.trim(),
-    cores: `${cpus().length}, of which this process may use ${availableParallelism()}`,
+    cores: `${cpus().length}, of which this process may use ${given.cores}`,
     governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     turbo: turbo(),
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,

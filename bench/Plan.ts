@@ -78,7 +78,8 @@ export const make = (options: Options): Plan => {
 
 const guestOf = (contender: Contender): string => contender.family === "custom" ? "custom" : roleOf(contender)
 
-const isAsked = (cell: Draft["cell"], { quick, only }: Options): boolean => {
+/** Whether a cell is in a plan that is made so. */
+export const isAsked = (cell: Draft["cell"], { quick, only }: Pick<Options, "quick" | "only">): boolean => {
   if (only !== undefined && only.length > 0) {
     return only.includes(cell.id) || only.includes(cell.scenario) && inShort(cell, quick)
   }
