@@ -1,7 +1,7 @@
 /**
  * The flags of `anyport bench`, as text where others read them. What they mean together is `Ask.ts`'s.
  */
-import * as Argument from "effect/cli/Argument"
+import type * as Argument from "effect/cli/Argument"
 import * as Flag from "effect/cli/Flag"
 
 const text = (name: string, metavar: string, description: string) =>
