@@ -3,15 +3,35 @@
  * process id when this one exits. Nothing here knows what the server serves; signals are left to whoever has a program
  * of its own to end.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { connect, createServer } from "node:net"
 import process from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
-import { type RuntimeName } from "./Result.ts"
+import type { RuntimeName } from "./Result.ts"
 
 /** All three runtimes, in the order of every table. */
 export const runtimes: ReadonlyArray<RuntimeName> = ["node", "bun", "deno"]
+
+/**
+ * How a runtime runs a script that listens on loopback and reads files; `flags` are the runtime's own. `binary` is another
+ * version of it. Default: the one on PATH.
+ */
+export const runtimeCommand = (
+  runtime: RuntimeName,
+  { binary = runtime, flags = [] }: { readonly binary?: string; readonly flags?: ReadonlyArray<string> } = {},
+): ReadonlyArray<string> =>
+  runtime === "deno"
+    ? [binary, "run", "--no-prompt", "--quiet", "--allow-net=127.0.0.1", "--allow-read", ...flags]
+    : [binary, ...flags]
+
+/** The version that a runtime, or another program, says it has; undefined where it cannot be run. */
+export const versionOf = (binary: string): Promise<string | undefined> =>
+  new Promise((resolve) => {
+    execFile(binary, ["--version"], { timeout: 20_000 }, (error, stdout) => {
+      resolve(error === null ? /\d+\.\d+\.\d+[\w.+-]*/.exec(stdout)?.[0] : undefined)
+    })
+  })
 
 /** A server that listens. */
 export interface Child {
@@ -66,7 +86,11 @@ export const start = async (command: ReadonlyArray<string>, options: StartOption
     })
   )
   const kept: Array<string> = []
-  if (keep) for (const stream of [child.stdout, child.stderr]) stream!.on("data", (chunk) => kept.push(String(chunk)))
+  if (keep) {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream!.on("data", (chunk) => kept.push(String(chunk)))
+    }
+  }
   const stop = async (): Promise<void> => {
     child.kill("SIGKILL")
     await ended
@@ -135,6 +159,61 @@ export const freePort = (): Promise<number> =>
     const server = createServer().on("error", reject).listen(0, "127.0.0.1", () => {
       const address = server.address()
       server.close(() => typeof address === "object" && address !== null ? resolve(address.port) : reject())
+    })
+  })
+
+/** What a program wrote to stdout, and the CPU time that it took to its end, in seconds and in steps of 10 ms. */
+export interface Ran {
+  readonly stdout: string
+  readonly cpu: number
+}
+
+/**
+ * Runs a program to its end, on one CPU if that is asked for. Rejects with what it wrote to stderr when it fails, cannot be
+ * run, or takes longer than `seconds`, after which it is killed.
+ */
+export const run = (
+  command: ReadonlyArray<string>,
+  { cpu, seconds }: { readonly cpu?: number | undefined; readonly seconds: number },
+): Promise<Ran> =>
+  new Promise((resolve, reject) => {
+    const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+    const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
+    remember(child)
+    let stdout = ""
+    let stderr = ""
+    let spent = 0
+    let late = false
+    child.stdout.setEncoding("utf8").on("data", (chunk: string) => stdout += chunk)
+    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+      if (stderr.length < 65_536) stderr += chunk
+    })
+    // What it has used is known only while it is there.
+    const looking = setInterval(() => {
+      try {
+        spent = cpuSeconds(child.pid!)
+      } catch {
+        // It has just ended, or the system does not tell.
+      }
+    }, 20)
+    const timer = setTimeout(() => {
+      late = true
+      child.kill("SIGKILL")
+    }, seconds * 1_000)
+    const end = (): void => {
+      clearInterval(looking)
+      clearTimeout(timer)
+      alive.delete(child)
+    }
+    child.on("error", (error) => {
+      end()
+      reject(new Error(`Cannot run ${command.join(" ")}: ${error.message}`))
+    })
+    child.on("close", (code, signal) => {
+      end()
+      if (code === 0) return resolve({ stdout, cpu: spent })
+      const why = late ? `it did not end within ${seconds} s` : `it ended with ${code ?? signal}`
+      reject(new Error(`${command.join(" ")}: ${why}; it wrote: ${stderr.trim() || "nothing"}`))
     })
   })
 

@@ -1,5 +1,5 @@
 /**
- * Whether `anyport load` measures what is there: ours and a client in C (`scripts/agreement/client.c`) that shares nothing
+ * Whether `anyport load` measures what is there: ours and a client in C (`bench/clients/client.c`) that shares nothing
  * with it, against the same echo server.
  *
  * ```

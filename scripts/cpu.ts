@@ -1,6 +1,6 @@
 /**
  * What the engine costs: CPU time per message of `serve echo` against the tightest hand-written server on the same
- * runtime (`scripts/cpu/`, where a line is a string and a function answers it, as in a service), 64-byte lines over 50 connections, 1 and 16 in flight, every reply compared.
+ * runtime (`bench/contenders/`, where a line is a string and a function answers it, as in a service), 64-byte lines over 50 connections, 1 and 16 in flight, every reply compared.
  *
  * Each of five pairs runs both servers in fresh processes, warms them up and loads them by turns, in ten bursts each in
  * random order, so that whatever else the machine does meets both alike; the ratio is hand-written over Anyport, and the
@@ -110,7 +110,7 @@ const measurePair = async (runtime: Runtime, inFlight: number, messages: number)
   try {
     for (
       const server of [
-        command(runtime, `scripts/cpu/${runtime}.ts`),
+        command(runtime, `bench/contenders/hand-${runtime}.ts`),
         flags.against?.split(" ") ?? serve(runtime, "echo"),
       ]
     ) {

@@ -4,7 +4,7 @@
  * 1. Core alone, on Node without sockets (`scripts/idle/core.ts`): the JavaScript heap of a `respond` connection and of
  *    a session, and the classes that it consists of.
  * 2. Over the wire (`scripts/idle/wire.ts`): the growth of a server's process on each runtime, for `respond`, a session
- *    and the hand-written servers of `scripts/cpu/` (fast) and `scripts/prove/` (short); and for the Go reference where
+ *    and the hand-written servers of `bench/contenders/` (fast) and `scripts/prove/` (short); and for the Go reference where
  *    a Go toolchain is. The kernel's own memory for a socket is in none of it. Needs Linux (`/proc`).
  *
  * ```
@@ -157,7 +157,7 @@ const measureGo = async (): Promise<void> => {
   const folder = mkdtempSync(join(tmpdir(), "anyport-idle-"))
   try {
     const program = join(folder, "reference")
-    await run("go", ["build", "-o", program, "scripts/idle/reference.go"], { cwd: root, timeout: 120_000 })
+    await run("go", ["build", "-o", program, "bench/contenders/go/plain/main.go"], { cwd: root, timeout: 120_000 })
     printWire({ runtime: "go", server: "reference", connections, ...await grow([program], connections) })
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
@@ -174,7 +174,7 @@ const measureAll = async (): Promise<void> => {
   const titles = ["connect.", "opened", "resident", "private", "heap", "external", "native", "ratio"]
   console.log(line("runtime", "server", ...titles))
   for (const runtime of chosen) {
-    await measureWire(runtime, handWritten[0], `../cpu/${runtime}.ts`, connections)
+    await measureWire(runtime, handWritten[0], `../../bench/contenders/hand-${runtime}.ts`, connections)
     await measureWire(runtime, handWritten[1], `../prove/${runtime}.ts`, connections)
     await measureWire(runtime, "respond", "respond", connections)
     await measureWire(runtime, "session", "session", connections)

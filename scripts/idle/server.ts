@@ -3,7 +3,7 @@
  * script, and at each byte from there collects garbage and answers with what the runtime says of its memory.
  *
  * ```
- * scripts/idle/server.ts ../cpu/node.ts|respond|session CONNECTIONS CONTROL_PORT
+ * scripts/idle/server.ts ../../bench/contenders/hand-node.ts|respond|session CONNECTIONS CONTROL_PORT
  * ```
  */
 import { connect } from "node:net"
