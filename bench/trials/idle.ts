@@ -42,11 +42,9 @@ const patience = 120_000
 
 /** One contender with the connections of its cell. */
 export const idle = async ({ cell, program }: Ask, { main, generator, cpus }: Tools): Promise<Made> => {
-  const { runtime, argv, source } = program
-  const script = argv.findIndex((word) => word === main || word === source)
-  if (runtime === undefined || source === undefined || script === -1) {
-    return { measures: {}, errors: 0, problems: ["it tells nothing of its memory"] }
-  }
+  const { runtime } = program
+  if (runtime === undefined) return { measures: {}, errors: 0, problems: ["it tells nothing of its memory"] }
+  const { runner, module } = partsOf(program.argv, main)
   const connections = cell.connections ?? 0
   if (connections > affordable()) {
     return {
@@ -59,13 +57,26 @@ export const idle = async ({ cell, program }: Ask, { main, generator, cpus }: To
     const load = { port, mode: "closed", connections: 50, inFlight: 16, size: 64, framing: "lines" } as const
     await generator.run({ ...load, prefix: program.prefix, warmup: 0, seconds: 0.3 }, { cpu: cpus?.client })
   }
-  const { rss, heap, external } = await measure(runtime, argv.slice(0, script), source, {
+  const { rss, heap, external } = await measure(runtime, runner, module, {
     connections,
     work,
     cpu: cpus?.server,
   })
   return { measures: known({ rss, heap, external }), errors: 0, problems: [] }
 }
+
+/** How a contender's runtime runs a script, and the module that is served. */
+const partsOf = (
+  argv: ReadonlyArray<string>,
+  main: string,
+): { readonly runner: ReadonlyArray<string>; readonly module: string } => {
+  const script = argv.indexOf(main)
+  if (script === -1) return { runner: argv.slice(0, -1), module: argv.at(-1)! } // by hand, a program without arguments
+  const service = argv[script + 2]! // behind `serve`
+  return { runner: argv.slice(0, script), module: service === "echo" ? builtIn : service }
+}
+
+const builtIn = fileURLToPath(new URL(`../../services/echo${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
 
 /** How many connections the descriptor limit of this process carries. */
 export const affordable = (): number => {

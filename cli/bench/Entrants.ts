@@ -79,9 +79,8 @@ const isWanted = (id: string, isQuick: boolean, drafts: ReadonlyArray<Draft>): b
 const runnerOf = ({ argv }: Program): ReadonlyArray<string> => argv.slice(0, argv.indexOf(main))
 
 const another = (program: Program, role: string, title: string, argv: ReadonlyArray<string>): Program => {
-  const { source: _, ...rest } = program
   const shown = [...runnerOf(program).slice(0, 1), ...argv.slice(runnerOf(program).length)]
-  return { ...rest, id: program.id.replace("anyport", role), title, command: shown.join(" "), argv }
+  return { ...program, id: program.id.replace("anyport", role), title, command: shown.join(" "), argv }
 }
 
 const bundled = (program: Program, file: string): Program =>
