@@ -7,6 +7,36 @@ import { printable } from "../Text.ts"
 export const escape = (text: string): string =>
   printable(text).replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`)
 
+/** What makes a whole page. */
+export interface Page {
+  readonly title: string
+  /** Its style sheet, and what names that to the policy that allows nothing else. */
+  readonly style: string
+  readonly hash: string
+  /** Markup. */
+  readonly body: string
+}
+
+/** A page of HTML that needs nothing else: its own policy forbids it everything but its style. */
+export const page = ({ title, style, hash, body }: Page): string =>
+  `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hash}'; base-uri 'none'; form-action 'none'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<title>${escape(title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<main>
+${body}
+</main>
+</body>
+</html>
+`
+
 /** A number as a coordinate. Throws what is none, which no chart can show. */
 export const coordinate = (value: number): string => {
   if (!Number.isFinite(value)) throw new RangeError(`A coordinate is ${value}`)

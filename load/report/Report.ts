@@ -10,7 +10,7 @@ import type { Result } from "../Result.ts"
 import { columns, finding, names } from "../Summary.ts"
 import * as Units from "../Units.ts"
 import { type Axis, chart, type Series } from "./Chart.ts"
-import { escape, table } from "./Markup.ts"
+import { escape, page, table } from "./Markup.ts"
 import * as Scale from "./Scale.ts"
 import { hash, style } from "./Style.ts"
 
@@ -21,20 +21,7 @@ const mostPlaces = 200
 export const html = (result: Result): string => {
   const { plan } = result
   const intervals = thinned(result.intervals, mostPlaces)
-  const title = `anyport load: ${plan.target}`
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src '${hash}'; base-uri 'none'; form-action 'none'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="referrer" content="no-referrer">
-<title>${escape(title)}</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-<header>
+  const body = `<header>
 <h1>${escape(plan.target)}</h1>
 <p class="soft">${escape(subtitle(result))}</p>
 </header>
@@ -60,11 +47,8 @@ ${facts(result)}
 <details>
 <summary>All figures, of each ${piece(intervals)}</summary>
 ${figures(intervals)}
-</details>
-</main>
-</body>
-</html>
-`
+</details>`
+  return page({ title: `anyport load: ${plan.target}`, style, hash, body })
 }
 
 const subtitle = ({ plan, measured, cut, generators }: Result): string =>

@@ -1,0 +1,30 @@
+/** How the page of a comparison looks: as the report of a load run does, and what only a comparison has. */
+import { createHash } from "node:crypto"
+import { style as load } from "../../load/report/Style.ts"
+
+/** The style sheet. */
+export const style = `${load}
+h3 { font-size: 15px; margin: 20px 0 8px; }
+.charts.wide { grid-template-columns: minmax(0, 1fr); }
+.rows > svg { margin-top: 4px; }
+svg .name { fill: var(--ink); }
+svg .group { fill: var(--ink); font-weight: 600; }
+.bar { fill-opacity: .38; }
+.dot { fill-opacity: .8; }
+.void { fill: none; stroke: var(--soft); stroke-opacity: .8; }
+.whisker { stroke: var(--ink); stroke-width: 1.2; }
+.middle-mark { stroke-width: 3; }
+.m1 { stroke: var(--c1); } .m2 { stroke: var(--c2); } .m3 { stroke: var(--c3); } .m4 { stroke: var(--c4); } .m5 { stroke: var(--c5); }
+.reference { stroke: var(--bad); stroke-dasharray: 2 4; }
+.lead { font-size: 18px; margin: 14px 0 0; }
+.verdict { margin: 14px 0 0; padding: 0; list-style: none; }
+.verdict li { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; margin: 0 0 8px; }
+.verdict strong { display: block; }
+.verdict .soft { font-size: 14px; }
+.method li { margin: 0 0 8px; }
+.reached { color: var(--good); } .missed { color: var(--bad); }
+code { font-size: 14px; overflow-wrap: anywhere; }
+`
+
+/** Names the style sheet to a content security policy, which allows nothing else. */
+export const hash = `sha256-${createHash("sha256").update(style).digest("base64")}`
