@@ -19,6 +19,8 @@ export interface Tools {
   readonly pong: ReadonlyArray<string>
   /** The command of one's own client, without where it goes and how long. */
   readonly client: ReadonlyArray<string> | undefined
+  /** All that servers may use, of which `cpus.server` is one. */
+  readonly servers: ReadonlyArray<number>
   readonly cpus: { readonly server: number; readonly client: number } | undefined
 }
 

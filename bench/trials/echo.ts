@@ -32,9 +32,13 @@ export const echo = async (ask: Ask, tools: Tools): Promise<Made> => {
 }
 
 /** Processes that share a port, each on one of the cores that the generator leaves. */
-export const workers = async (ask: Ask, { generator, cpus }: Tools): Promise<Made> => {
+export const workers = async (ask: Ask, tools: Tools): Promise<Made> => {
+  const { generator, cpus } = tools
   const servers = workersOf(ask.cell)
-  const program = { ...ask.program, argv: [...ask.program.argv, "--workers", String(servers)] }
+  // They would have the generator's core from this process, and no other.
+  const place = cpus === undefined ? [] : ["taskset", "-c", tools.servers.join(",")]
+  const argv = [...place, ...ask.program.argv, "--workers", String(servers)]
+  const program = { ...ask.program, argv }
   return await during(program, {}, async (child) => {
     const load = loadOf(ask, child.port)
     // Of their CPU time the generator knows nothing, so what comes before is a run of its own.

@@ -2,11 +2,9 @@
  * Trials with a client that is no generator of ours: the client module of whoever brings a service, by `anyport load`, and
  * the simulators that are held against each other.
  */
-import { spawn } from "node:child_process"
-import process from "node:process"
 import { decode } from "../../load/Result.ts"
 import { isProblem } from "../../load/Problem.ts"
-import { cpuSeconds, start } from "../Program.ts"
+import { cpuSeconds, run, start } from "../Program.ts"
 import { type Ask, during, known, type Made, type Tools } from "./Trial.ts"
 
 /** One's own service under one's own client, which says what a request is. */
@@ -16,16 +14,16 @@ export const service = async ({ program, warmup, seconds }: Ask, { client, cpus 
     const ask = (seconds: number) => {
       const millis = `${Math.round(seconds * 1_000)}ms`
       const words = [...client, `tcp://127.0.0.1:${child.port}`, "--json", "--quiet", "--warmup", "off"]
-      return written([...words, "--duration", millis], cpus?.client, 30 + seconds)
+      return run([...words, "--duration", millis], { cpu: cpus?.client, seconds: 30 + seconds })
     }
     await ask(warmup)
     const before = cpuSeconds(child.pid)
-    const text = await ask(seconds)
+    const { stdout, cpu: generatorCpu } = await ask(seconds)
     const serverCpu = cpuSeconds(child.pid) - before
-    const result = decode(text)
+    const result = decode(stdout)
     if (isProblem(result)) return { measures: {}, errors: 0, problems: [`the client: ${result.problem}`] }
     return {
-      measures: known({ messages: result.counts.replies, seconds: result.measured / 1_000, serverCpu }),
+      measures: known({ messages: result.counts.replies, seconds: result.measured / 1_000, serverCpu, generatorCpu }),
       errors: result.errors.total,
       problems: [],
     }
@@ -51,27 +49,3 @@ export const simulator = async ({ cell, program, seconds }: Ask, tools: Tools): 
     await child.stop()
   }
 }
-
-/** What a program writes to stdout until its end, which has to come within so many seconds. */
-const written = (words: ReadonlyArray<string>, cpu: number | undefined, patience: number): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const pinned = cpu === undefined ? words : ["taskset", "-c", String(cpu), ...words]
-    const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
-    const timer = setTimeout(() => child.kill("SIGKILL"), patience * 1_000)
-    const kill = (): void => void child.kill("SIGKILL")
-    process.on("exit", kill)
-    let [text, complaint] = ["", ""]
-    child.stdout.setEncoding("utf8").on("data", (chunk: string) => text += chunk)
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => complaint += chunk)
-    const end = (error?: Error): void => {
-      clearTimeout(timer)
-      process.off("exit", kill)
-      if (error === undefined) resolve(text)
-      else reject(error)
-    }
-    child.on("error", end)
-    child.on("close", (code, signal) => {
-      if (text.startsWith("{")) return end()
-      end(new Error(`the client ended with ${code ?? signal}: ${complaint.trim().replace(/\s+/g, " ").slice(0, 300)}`))
-    })
-  })

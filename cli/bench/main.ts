@@ -17,13 +17,12 @@ import type { Contenders } from "../../bench/Contenders.ts"
 import * as Generator from "../../bench/Generator.ts"
 import * as Machine from "../../bench/Machine.ts"
 import * as Plan from "../../bench/Plan.ts"
-import { pin } from "../../bench/Program.ts"
+import { allowed, pin } from "../../bench/Program.ts"
 import { format, type Result, type Trial, version as formatVersion } from "../../bench/Result.ts"
 import * as ResultFile from "../../bench/ResultFile.ts"
-import { isProblem } from "../../load/Problem.ts"
 import * as Signals from "../../ops/signals.ts"
 import { program } from "../../ops/workers/Command.ts"
-import * as File from "../file.ts"
+import { writable } from "../file.ts"
 import { UsageError } from "../UsageError.ts"
 import { version } from "../version.ts"
 import * as Ask from "./Ask.ts"
@@ -35,9 +34,9 @@ import { announce, Progress, say } from "./Progress.ts"
 /** Does what the flags say. The exit code is left in `exit`. */
 export const bench = Effect.fnUntraced(function* (input: Input, exit: (code: number) => void) {
   const ask = yield* Ask.make(input)
-  yield* File.writable(Pages.filesOf(input))
+  yield* writable(Pages.filesOf(input))
   yield* able
-  const before = yield* Effect.transposeOption(Option.map(input.resume, read))
+  const before = yield* Effect.transposeOption(Option.map(input.resume, (file) => Pages.read(file, "--resume")))
   const signal = yield* Signals.listen((signal) => process.exit(Signals.exitCode(signal)))
   const { plan, tools, described } = yield* prepare(ask, Option.getOrUndefined(before))
   if (Option.isSome(before)) {
@@ -98,16 +97,12 @@ const able: Effect.Effect<void, UsageError> = Effect.suspend(() => {
   }
 })
 
-const read = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Result, UsageError> {
-  const result = ResultFile.decode(yield* File.read(file))
-  return isProblem(result) ? yield* fail(`--resume ${file}: ${result.problem}`) : result
-})
-
 const temporary = (): string => join(mkdtempSync(join(tmpdir(), "anyport-bench-")), "bench.json")
 
 /** All that is known before the first trial. */
 const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | undefined) {
   const cores = availableParallelism()
+  const all = allowed()
   const cpus = pin()
   const drafts = Ask.draftsOf(ask, cores - 1)
   const asked = drafts.filter(({ cell }) => Plan.isAsked(cell, ask))
@@ -172,6 +167,7 @@ const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | unde
     simulators: new Map(simulators.present.map((one) => [one.id, one])),
     pong: Generator.pong({ main: Entrants.main }),
     client: ask.own === undefined ? undefined : [...again, "load", ask.own.client],
+    servers: all.filter((cpu) => cpu !== cpus?.client),
     cpus,
   }
   return { plan, tools, described }
