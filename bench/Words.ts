@@ -15,13 +15,13 @@ export const amount = (value: number, unit: Unit): string => {
   const size = Math.abs(value)
   switch (unit) {
     case "micros":
-      return sign + Units.latency(size)
+      return sign + (size < 999.5 ? `${size === 0 ? "0" : size.toPrecision(3)} µs` : Units.latency(size))
     case "seconds":
       return sign + Units.time(size * 1_000)
     case "bytes":
       return sign + (size < 100_000 ? `${Units.count(Math.round(size))} B` : `${(size / 2 ** 20).toFixed(1)} MiB`)
     case "rate":
-      return sign + Units.rate(size < 10 ? size : Math.round(size))
+      return sign + Units.rate(Number(size.toPrecision(3)))
     case "times":
       return sign + (size < 3 ? size.toFixed(2) : Number(size.toPrecision(2)).toString())
     case "share":
@@ -29,6 +29,14 @@ export const amount = (value: number, unit: Unit): string => {
     case "count":
       return sign + Units.count(size)
   }
+}
+
+/** A number beside an axis, where zeros at its end say nothing. */
+export const tick = (value: number, unit: Unit): string => {
+  if (value === 0) return "0"
+  if (unit === "times") return String(Number(value.toPrecision(3)))
+  if (unit === "micros") return Units.latency(value)
+  return amount(value, unit).replace(/\.0(?= MiB$)/, "")
 }
 
 /** A figure and its interval: `0.93 (0.91–0.95)`. */
@@ -41,12 +49,7 @@ export const intervalOf = ({ median, low, high }: Interval, unit: Unit): string 
 }
 
 /** What a contender is, where its runtime is said elsewhere: `hand-written`. */
-export const short = (contender: Contender): string => {
-  const [what] = parts(contender)
-  return contender.family === "custom" || contender.family === "generator"
-    ? contender.title
-    : kinds[what] ?? contender.title
-}
+export const short = (contender: Contender): string => kinds[parts(contender)[0]] ?? contender.title
 
 const kinds: Readonly<Record<string, string>> = {
   "anyport": "Anyport",

@@ -22,7 +22,7 @@ import {
 } from "../Figures.ts"
 import type { Cell, Contender, Trial } from "../Result.ts"
 import type { Interval } from "../Statistics.ts"
-import { amount, intervalOf, place, short } from "../Words.ts"
+import { amount, intervalOf, place, short, tick } from "../Words.ts"
 import { type Row, type RowChart, rowChart } from "./Rows.ts"
 
 /** The colour of a contender, from 1. */
@@ -57,7 +57,7 @@ export const toHandWritten = (figures: Figures, inFlight: number): string => {
     mark: "point",
     label: "hand-written CPU time ÷ its own: 1 is equal, more is better",
     unit: "times",
-    least: 1,
+    least: 1.1,
     line: { value: 1, name: "as the hand-written server" },
   }, rows)
 }
@@ -159,13 +159,38 @@ const chart = ({ unit, least = 0, ...look }: Look, rows: ReadonlyArray<Named>): 
     ...figure === undefined ? [] : [figure.high],
     ...dots.flatMap(({ isVoid, value }) => isVoid ? [] : [value]),
   ])
-  const groups = [...grouped(rows, ({ contender }) => place(contender))].map(([name, rows]) => ({ name, rows }))
+  const groups = inOrder(rows).map(([name, rows]) => ({ name, rows }))
   const found = rows.map(({ contender, text }) => `${contender.title}: ${text}`).join(". ")
   return rowChart({
     ...look,
     description: `${look.description} ${found}.`,
-    scale: Scale.linear(Math.max(least, 0, ...values), 0, 4),
-    format: (value) => value === 0 ? "0" : amount(value, unit),
+    scale: scaleOf(Math.max(least, 0, ...values), unit),
+    format: (value) => tick(value, unit),
     groups,
   })
+}
+
+const scaleOf = (most: number, unit: Unit): Scale.Scale => {
+  // Round numbers are round in the unit that is written.
+  const one = unit === "bytes" && most >= 100_000 ? 2 ** 20 : 1
+  const { at, ticks } = Scale.linear(most / one, 0, 4)
+  return { at: (value) => at(value / one), ticks: ticks.map((tick) => tick * one) }
+}
+
+/** By what they run on, the three runtimes first, and within it ours first and then who it is to be compared with. */
+export const inOrder = <A extends { readonly contender: Contender }>(
+  all: ReadonlyArray<A>,
+): ReadonlyArray<readonly [place: string, ReadonlyArray<A>]> =>
+  [...grouped(all, ({ contender }) => place(contender))]
+    .map(([name, group]) => [name, group.toSorted(by(families, ({ contender }) => contender.family))] as const)
+    .toSorted(by(places, ([name]) => name))
+
+const families: ReadonlyArray<string> = ["anyport", "hand", "naive", "node:net", "effect", "go", "c"]
+const places: ReadonlyArray<string> = ["Node", "Bun", "Deno"]
+
+/** What is not named in an order comes last. */
+const by = <A>(order: ReadonlyArray<string>, nameOf: (value: A) => string) => (one: A, other: A): number => {
+  const [first, second] = [one, other].map((value) => order.indexOf(nameOf(value)))
+    .map((at) => at === -1 ? order.length : at)
+  return first! - second!
 }

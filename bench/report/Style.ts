@@ -5,8 +5,10 @@ import { style as load } from "../../load/report/Style.ts"
 /** The style sheet. */
 export const style = `${load}
 h3 { font-size: 15px; margin: 20px 0 8px; }
-.charts.wide { grid-template-columns: minmax(0, 1fr); }
 .rows > svg { margin-top: 4px; }
+.rows text { paint-order: stroke; stroke: var(--paper); stroke-width: 4px; stroke-linejoin: round; }
+.charts + .scroll, .verdict + .scroll { margin-top: 16px; }
+.scroll + p { margin-top: 8px; }
 svg .name { fill: var(--ink); }
 svg .group { fill: var(--ink); font-weight: 600; }
 .bar { fill-opacity: .38; }
@@ -17,9 +19,9 @@ svg .group { fill: var(--ink); font-weight: 600; }
 .m1 { stroke: var(--c1); } .m2 { stroke: var(--c2); } .m3 { stroke: var(--c3); } .m4 { stroke: var(--c4); } .m5 { stroke: var(--c5); }
 .reference { stroke: var(--bad); stroke-dasharray: 2 4; }
 .lead { font-size: 18px; margin: 14px 0 0; }
-.verdict { margin: 14px 0 0; padding: 0; list-style: none; }
-.verdict li { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; margin: 0 0 8px; }
-.verdict strong { display: block; }
+.verdict { margin: 14px 0 0; padding: 0; list-style: none; display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.verdict li { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px; }
+.verdict strong { display: block; font-size: 20px; }
 .verdict .soft { font-size: 14px; }
 .method li { margin: 0 0 8px; }
 .reached { color: var(--good); } .missed { color: var(--bad); }

@@ -138,7 +138,10 @@ export const voids = ({ result }: Figures): string => {
     String(round),
     reasons.join("; "),
   ])
-  return rows.length === 0 ? "<p>All trials count.</p>" : table(["who", "where", "round", "why"], rows, "llrl")
+  if (rows.length === 0) return "<p>All trials count.</p>"
+  return `<details><summary>${plural(rows.length, "trial")}, with the reasons</summary>\n${
+    table(["who", "where", "round", "why"], rows, "llrl")
+  }\n</details>`
 }
 
 /** All figures, of each cell a table. */

@@ -302,10 +302,11 @@ export const result = (story: Story = {}): Result => {
     quick: false,
     generator: "C client (gcc 12.2.0)",
     machine: {
-      ...{ cpu: "Intel(R) Xeon(R) Processor @ 2.80GHz", cores: "2", governor: "not told", turbo: "not told" },
-      ...{ memory: "8.3 GB, swap unused", kernel: "Linux 6.8.0", os: "Debian GNU/Linux 12", container: "cpu.max none" },
-      ...{ "net.core.somaxconn": "4096", nofile: "1048576", pinned: "server on CPU 0, generator on CPU 1" },
-      ...{ network: "loopback" },
+      ...{ CPU: "Intel(R) Xeon(R) Processor @ 2.80GHz", cores: "2, of which this process may use 2" },
+      ...{ memory: "7.8 GiB", "swap in use": "there is none", kernel: "Linux 6.8.0 x64", container: "no limits" },
+      ...{ OS: "Debian GNU/Linux 12", virtualization: "a virtual machine", descriptors: "1048576" },
+      ...{ "net.core.somaxconn": "4096", network: "loopback", placement: "server on CPU 0, generator on CPU 1" },
+      trial: "1 s of load before, 2 s measured",
     },
     versions: {
       ...{ anyport: "0.1.0", commit: "0123456789abcdef", node: "24.21.0", bun: "1.4.5", deno: "2.9.5" },
