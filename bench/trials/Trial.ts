@@ -19,8 +19,8 @@ export interface Tools {
   readonly pong: ReadonlyArray<string>
   /** The command of one's own client, without where it goes and how long. */
   readonly client: ReadonlyArray<string> | undefined
-  /** All that servers may use, of which `cpus.server` is one. */
-  readonly servers: ReadonlyArray<number>
+  /** All CPUs that there are for this comparison; a server has one of them, unless its scenario gives it more. */
+  readonly allowed: ReadonlyArray<number>
   readonly cpus: { readonly server: number; readonly client: number } | undefined
 }
 
@@ -60,6 +60,10 @@ export const during = async (
     await child.stop()
   }
 }
+
+/** The program on some CPUs, where it would have the generator's alone from this process. */
+export const on = (cpus: ReadonlyArray<number>, program: Program, { cpus: pinned }: Tools): Program =>
+  pinned === undefined ? program : { ...program, argv: ["taskset", "-c", cpus.join(","), ...program.argv] }
 
 /** Those that were measured. */
 export const known = (measures: Readonly<Record<string, number | undefined>>): Measures =>

@@ -6,7 +6,7 @@ import type { Load, Loaded } from "../Generator.ts"
 import { cpuSeconds } from "../Program.ts"
 import type { Measures } from "../Result.ts"
 import { frozenShare, workersOf } from "../Scenarios.ts"
-import { type Ask, during, known, type Made, type Tools } from "./Trial.ts"
+import { type Ask, during, known, type Made, on, type Tools } from "./Trial.ts"
 import { family } from "./processes.ts"
 
 /** Most of a connection that may wait for its replies while a schedule goes on. */
@@ -35,10 +35,8 @@ export const echo = async (ask: Ask, tools: Tools): Promise<Made> => {
 export const workers = async (ask: Ask, tools: Tools): Promise<Made> => {
   const { generator, cpus } = tools
   const servers = workersOf(ask.cell)
-  // They would have the generator's core from this process, and no other.
-  const place = cpus === undefined ? [] : ["taskset", "-c", tools.servers.join(",")]
-  const argv = [...place, ...ask.program.argv, "--workers", String(servers)]
-  const program = { ...ask.program, argv }
+  const many = { ...ask.program, argv: [...ask.program.argv, "--workers", String(servers)] }
+  const program = on(tools.allowed.filter((cpu) => cpu !== cpus?.client), many, tools)
   return await during(program, {}, async (child) => {
     const load = loadOf(ask, child.port)
     // Of their CPU time the generator knows nothing, so what comes before is a run of its own.
@@ -80,9 +78,10 @@ const measuresOf = ({ messages, seconds, serverCpu, generatorCpu, elsewhere, sto
     stolen,
     target: open.target,
     achieved: open.achieved,
-    ...open.response,
-    serviceP50: open.service?.p50,
-    serviceP99: open.service?.p99,
+    // Of a closed run they would leave out who had to wait to be sent.
+    ...open.target === undefined
+      ? {}
+      : { ...open.response, serviceP50: open.service?.p50, serviceP99: open.service?.p99 },
   })
 
 const lost = (problem: string): Made => ({ measures: {}, errors: 0, problems: [problem] })

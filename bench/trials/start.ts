@@ -4,11 +4,11 @@
 import { launch } from "../Contenders.ts"
 import { type Child, memory } from "../Program.ts"
 import { family } from "./processes.ts"
-import type { Ask, Made, Tools } from "./Trial.ts"
+import { type Ask, type Made, on, type Tools } from "./Trial.ts"
 
-/** One start of a contender. */
-export const start = async ({ program }: Ask, { cpus }: Tools): Promise<Made> => {
-  const child = await launch(program, { cpu: cpus?.server })
+/** One start of a contender, on all CPUs: nobody makes any load meanwhile, and a runtime starts with several threads. */
+export const start = async ({ program }: Ask, tools: Tools): Promise<Made> => {
+  const child = await launch(on(tools.allowed, program, tools))
   try {
     return { measures: { ...footprint(child) }, errors: 0, problems: [] }
   } finally {

@@ -167,7 +167,7 @@ const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | unde
     simulators: new Map(simulators.present.map((one) => [one.id, one])),
     pong: Generator.pong({ main: Entrants.main }),
     client: ask.own === undefined ? undefined : [...again, "load", ask.own.client],
-    servers: all.filter((cpu) => cpu !== cpus?.client),
+    allowed: all,
     cpus,
   }
   return { plan, tools, described }
