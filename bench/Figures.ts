@@ -104,8 +104,9 @@ const figure = (cell: Cell, contender: Contender, trials: ReadonlyArray<Trial>):
   if (trials.length === 0) return { ...one, blank: "was not measured" }
   if (valid.length < wanted) {
     const why = [...new Set(trials.flatMap((trial) => trial.void))].join("; ")
-    const few = `${valid.length === 0 ? "none" : `only ${valid.length}`} of ${plural(trials.length, "trial")} counts`
-    return { ...one, blank: `${few}${why === "" ? "" : `: ${why}`}` }
+    const few = valid.length === 0 ? "none" : `only ${valid.length}`
+    const count = `${few} of ${plural(trials.length, "trial")} count${valid.length > 1 ? "" : "s"}`
+    return { ...one, blank: `${count}${why === "" ? "" : `: ${why}`}` }
   }
   const varies = variation(present(valid.map(main(cell).of)))
   const says = `varies by ${(varies * 100).toFixed(1)} % over ${plural(valid.length, "trial")}`

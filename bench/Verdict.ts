@@ -26,7 +26,7 @@ export interface Choice {
   readonly unit: Unit
   /** The one whose interval lies apart from, and below, all others'. */
   readonly best: RuntimeName | undefined
-  /** The answer in words, with its figures. */
+  /** The answer in words, with the figures of all; it begins with the best one, where there is one. */
   readonly answer: string
   /** Of those that were measured, the least first. */
   readonly found: ReadonlyArray<{ readonly runtime: RuntimeName; readonly estimate: Estimate }>
@@ -50,7 +50,7 @@ export const assumption =
   "time of the server's process with one request in flight over 50 connections; TLS, the handler's own work and what " +
   "the kernel does outside of the process come on top"
 
-/** What a reader takes home when there is time for a few sentences. */
+/** How Anyport stands, in a few sentences. Which runtime for what is said by {@link choices}. */
 export const headline = (figures: Figures): ReadonlyArray<string> => [
   ...[1, 16].flatMap((inFlight) => {
     const cell = cellOf(figures, common(inFlight))
@@ -64,9 +64,6 @@ export const headline = (figures: Figures): ReadonlyArray<string> => [
       ? []
       : [`With ${flight} in flight, the tightest hand-written server needs ${listed(shares)} of Anyport's CPU time.`]
   }),
-  ...choices(figures).slice(0, 2).map(({ subject, best, answer }) =>
-    `${subject}: ${best === undefined ? answer : `${runtimeNames[best]} (${answer})`}.`
-  ),
   ...standing(bars(figures)),
 ]
 

@@ -23,7 +23,7 @@ export const amount = (value: number, unit: Unit): string => {
     case "rate":
       return sign + Units.rate(Number(size.toPrecision(3)))
     case "times":
-      return sign + (size < 3 ? size.toFixed(2) : Number(size.toPrecision(2)).toString())
+      return sign + (size < 3 ? size.toFixed(2) : Number(size.toPrecision(3)).toString())
     case "share":
       return sign + Units.share(size)
     case "count":

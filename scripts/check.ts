@@ -9,6 +9,7 @@
  */
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
+import * as Bench from "./bench/results.ts"
 import { guarantees, renderGuarantees } from "./figures.ts"
 import * as Generated from "./generated.ts"
 import * as Presets from "./presets.ts"
@@ -84,6 +85,7 @@ const figures: Part = () => {
     ...Recovery.missing(recovery, befallen).map((name) =>
       `${Recovery.path}: the case ${name} is missing on a runtime: run "npm run recover -- --record"`
     ),
+    ...Bench.stale(),
     ...unproven.map((name) => `${Proof.path}: the case ${name} is missing: run "npm run prove"`),
   ]
 }

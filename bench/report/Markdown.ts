@@ -35,7 +35,7 @@ export const markdown = (result: Result): string => {
     ...rows.map(line),
     "",
     ...choices(figures).map(({ subject, best, answer }) =>
-      `- **${subject}**: ${best === undefined ? answer : `${runtimeNames[best]}. ${answer}`}.`
+      `- **${subject}**: ${best === undefined ? answer : answer.replace(runtimeNames[best], "**$&**")}.`
     ),
     "",
     footnote(result),

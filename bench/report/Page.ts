@@ -92,7 +92,7 @@ const verdict = (figures: Figures): string => {
   return section(
     "Verdict",
     "",
-    said.slice(0, 2).concat(said.slice(4)).join("\n"),
+    said.join("\n"),
     chosen.length === 0 ? "" : `<ul class="verdict">${chosen.join("\n")}</ul>`,
     capacity(figures),
   )

@@ -318,3 +318,24 @@ export const result = (story: Story = {}): Result => {
     trials,
   }
 }
+
+/** The common cells of these contenders, one in flight and 16, without noise and without void trials. */
+export const quiet = (...ids: ReadonlyArray<string>): Result =>
+  result({
+    takes: (id) => ids.includes(id),
+    cells: (id) => id.startsWith("echo-lines-64-50x"),
+    noise: 0,
+    voids: 0,
+  })
+
+/** The result with some of its trials changed: what is given back replaces a trial, and undefined removes it. */
+export const altered = (result: Result, change: (trial: Trial) => Trial | undefined): Result => ({
+  ...result,
+  trials: result.trials.flatMap((trial) => change(trial) ?? []),
+})
+
+/** The trial with its server's CPU time multiplied. */
+export const slowed = (trial: Trial, factor: number): Trial => ({
+  ...trial,
+  measures: { ...trial.measures, serverCpu: trial.measures["serverCpu"]! * factor },
+})
