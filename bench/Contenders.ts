@@ -123,18 +123,32 @@ interface Engine {
 
 const names: Record<RuntimeName, string> = { node: "Node", bun: "Bun", deno: "Deno" }
 
+interface Kind {
+  readonly id: string
+  readonly title: string
+  /** Default `lines`. */
+  readonly framing?: "lines" | "length"
+  /** What it reads of the environment, which Deno wants to be told. */
+  readonly variables?: ReadonlyArray<string>
+}
+
 /** What Anyport's command line serves: a built-in service, or a module of `contenders/`. */
-const served = [
+const served: ReadonlyArray<Kind & { readonly service: string }> = [
   { id: "anyport", title: "Anyport", service: "echo" },
   { id: "anyport-plain", title: "Anyport (plain)", service: "plain" },
   { id: "anyport-session", title: "Anyport (session)", service: "session" },
   { id: "anyport-suspend", title: "Anyport (suspending)", service: "suspend" },
   { id: "anyport-length", title: "Anyport (length-prefixed)", service: "length", framing: "length" },
   { id: "anyport-unpooled", title: "Anyport (no reuse of memory)", service: "unpooled" },
-] as const
+]
+
+/** What Effect's sockets, which include those of the package ws, read of the environment. */
+const variables = ["WS_NO_BUFFER_UTIL", "WS_NO_UTF_8_VALIDATE"]
 
 /** What a runtime runs as it is: a file of `contenders/`, `*` standing for the runtime. */
-const run = [
+const run: ReadonlyArray<
+  Kind & { readonly family: Contender["family"]; readonly file: string; readonly except?: RuntimeName }
+> = [
   { id: "anyport-policies", title: "Anyport (all policies)", family: "anyport", file: "policies" },
   { id: "hand", title: "Hand-written", family: "hand", file: "hand-*" },
   {
@@ -146,9 +160,15 @@ const run = [
   },
   { id: "naive", title: "Hand-written, a write a line", family: "naive", file: "naive-*" },
   { id: "net", title: "node:net", family: "node:net", file: "hand-node", except: "node" },
-  { id: "effect", title: "Effect's SocketServer", family: "effect", file: "effect" },
-  { id: "effect-suspend", title: "Effect's SocketServer (suspending)", family: "effect", file: "effect-suspend" },
-] as const
+  { id: "effect", title: "Effect's SocketServer", family: "effect", file: "effect", variables },
+  {
+    id: "effect-suspend",
+    title: "Effect's SocketServer (suspending)",
+    family: "effect",
+    file: "effect-suspend",
+    variables,
+  },
+]
 
 /** A contender with the file without which it cannot be. */
 type Sourced = Program & { readonly source: string }
@@ -160,16 +180,13 @@ const notHere = "its program is not in the one-file build; install the package"
 const onEngine = (engine: Engine, { main, service }: ContendersOptions): ReadonlyArray<Sourced> => {
   const { runtime, id: on, all } = engine
   const make = (
-    { id, title, framing = "lines" }: {
-      readonly id: string
-      readonly title: string
-      readonly framing?: "lines" | "length"
-    },
+    { id, title, framing = "lines", variables = [] }: Kind,
     family: Contender["family"],
     source: string,
     ...args: ReadonlyArray<string>
   ): Sourced => {
-    const argv = [...runtimeCommand(runtime, engine), ...args]
+    const flags = runtime === "deno" && variables.length > 0 ? [`--allow-env=${variables.join(",")}`] : []
+    const argv = [...runtimeCommand(runtime, { binary: engine.binary, flags }), ...args]
     return {
       id: `${id}-${on}`,
       title: `${title} on ${all ? names[runtime] : on}`,
@@ -188,7 +205,7 @@ const onEngine = (engine: Engine, { main, service }: ContendersOptions): Readonl
       const file = one.service === "echo" ? main : here(one.service + extension)
       return make(one, "anyport", file, ...serve(one.service === "echo" ? "echo" : file))
     }),
-    ...run.filter((one) => !("except" in one && one.except === runtime)).map((one) => {
+    ...run.filter(({ except }) => except !== runtime).map((one) => {
       const file = here(one.file.replace("*", runtime) + extension)
       return make(one, one.family, file, file)
     }),

@@ -49,7 +49,10 @@ export const Loaded = Schema.Struct({
   /** How long the measured part took, exactly. */
   seconds: Amount,
   serverCpu: Schema.optionalKey(Amount),
+  /** The generator's own, without what it took to look in vain. */
   generatorCpu: Amount,
+  /** What that took, of one that never sleeps. */
+  polling: Schema.optionalKey(Amount),
   /** What others took of the server's CPU, and what the hypervisor kept of it, where the machine tells. */
   elsewhere: Schema.optionalKey(Amount),
   stolen: Schema.optionalKey(Amount),

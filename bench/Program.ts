@@ -174,7 +174,12 @@ export interface Ran {
  */
 export const run = (
   command: ReadonlyArray<string>,
-  { cpu, seconds }: { readonly cpu?: number | undefined; readonly seconds: number },
+  { cpu, seconds, accepted = [0] }: {
+    readonly cpu?: number | undefined
+    readonly seconds: number
+    /** Exit codes that are no failure. Default: 0. */
+    readonly accepted?: ReadonlyArray<number>
+  },
 ): Promise<Ran> =>
   new Promise((resolve, reject) => {
     const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
@@ -211,7 +216,7 @@ export const run = (
     })
     child.on("close", (code, signal) => {
       end()
-      if (code === 0) return resolve({ stdout, cpu: spent })
+      if (code !== null && accepted.includes(code)) return resolve({ stdout, cpu: spent })
       const why = late ? `it did not end within ${seconds} s` : `it ended with ${code ?? signal}`
       reject(new Error(`${command.join(" ")}: ${why}; it wrote: ${stderr.trim() || "nothing"}`))
     })

@@ -39,10 +39,8 @@ interface Contender {
 }
 
 const cpus = pin()
-const c = build()
-process.on("exit", c.remove)
 const contenders: ReadonlyArray<Contender> = [
-  { name: "C", tool: c.tool },
+  { name: "C", tool: await build() },
   ...runtimes.filter((runtime) => flags.runtime?.includes(runtime) ?? true).map((runtime: Runtime) => ({
     name: runtime,
     tool: ours(runtime),

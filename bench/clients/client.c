@@ -13,12 +13,13 @@
  *     framing      lines (default), or length: 4 bytes, big-endian, in front of the content
  *     prefix       what the server puts in front of a line ("echo: "; nothing with length)
  *     request, reply   instead of an echo: always this, answered by that
- *     rate         requests a second of an open run, evenly, on the connections by turns; it never sleeps then
+ *     rate         requests a second of an open run, evenly, on the connections by turns; this never sleeps then either
  *     frozen       so many connections more, which send requests and never read (0)
  *     warmup       seconds that are not measured (1)
  *     seconds      that are (5)
  *     server       a process whose CPU clock is read when the measured part begins and when it ends
- *     cpu          the CPU that the server has for itself: what others took of it is read at the same moments
+ *     cpu          the CPU that the server has for itself: what others took of it is read at the same moments, and this one
+ *                  never sleeps, because whoever sends to one that does pays for waking it
  *
  * Contents differ by connection and request, and every byte of every reply is compared. All that is due on a connection is one
  * send. What a connection is wrong in ends it. After the measured part nothing is sent but what was due, and replies have
@@ -456,11 +457,12 @@ static void dispatch(uint64_t at) {
 /* ── What is measured beside ─────────────────────────────────────────────────────────────────────────────────────── */
 
 struct reading {
-  uint64_t at, server, own;
+  uint64_t at, server, own, polled;
   double busy, stolen; /* seconds of the server's CPU */
 };
 
 static clockid_t server_clock;
+static uint64_t polled; /* time in which it looked in vain */
 
 /*
  * Time in interrupts is left out of what a CPU was busy with: some kernels count it as that of whom they interrupted, others
@@ -485,6 +487,7 @@ static struct reading take_reading(void) {
   struct reading reading = {0};
   if (cpu >= 0) read_cpu(&reading);
   reading.own = read_clock(CLOCK_PROCESS_CPUTIME_ID);
+  reading.polled = polled;
   if (server > 0) {
     struct timespec time;
     if (clock_gettime(server_clock, &time) < 0) went_wrong("the server, process %d, has ended", server);
@@ -506,7 +509,8 @@ static void print(const struct reading *first, const struct reading *last) {
   double wall = seconds_of(last->at - first->at), spent = seconds_of(last->server - first->server);
   printf("{\"messages\":%llu,\"seconds\":%.6f", (unsigned long long)messages, wall);
   if (server > 0 && last->server >= first->server) printf(",\"serverCpu\":%.9f", spent);
-  printf(",\"generatorCpu\":%.9f", seconds_of(last->own - first->own));
+  double polling = seconds_of(last->polled - first->polled), busy = seconds_of(last->own - first->own) - polling;
+  printf(",\"generatorCpu\":%.9f,\"polling\":%.9f", busy > 0 ? busy : 0, polling);
   if (cpu >= 0) {
     double elsewhere = last->busy - first->busy - spent;
     if (server > 0) printf(",\"elsewhere\":%.3f", elsewhere > 0 ? elsewhere : 0);
@@ -553,12 +557,14 @@ int main(int count, char **arguments) {
   }
 
   struct reading first = {0}, last = {0};
+  bool sleeps = mode != OPEN && cpu < 0;
   for (;;) {
     struct epoll_event events[EVENTS];
     uint64_t at = now(), next = at < from ? from : at < until ? until : at + second / 10;
     int patience = (int)((next - at + 999999) / 1000000);
-    int found = epoll_wait(poll_fd, events, EVENTS, mode == OPEN ? 0 : patience > 100 ? 100 : patience);
+    int found = epoll_wait(poll_fd, events, EVENTS, !sleeps ? 0 : patience > 100 ? 100 : patience);
     if (found < 0 && errno != EINTR) die("epoll_wait");
+    if (found == 0 && !sleeps) polled += now() - at;
     at = now();
     if (!measuring && first.at == 0 && at >= from) first = take_reading(), measuring = true;
     if (measuring && at >= until) last = take_reading(), measuring = false;

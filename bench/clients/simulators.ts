@@ -105,11 +105,12 @@ const python = async (): Promise<Simulator | Missing> => {
   const version = await versionOf("python3")
   if (version === undefined) return { name, reason: "there is no python3 on PATH" }
   const args = ["{port}", "{connections}", "{seconds}"]
+  const decode = Schema.decodeUnknownSync(Schema.fromJsonString(Said))
   return {
     id: "python",
     title: `Python asyncio (${version})`,
     command: ["python3 simulator.py", ...args].join(" "),
-    run: running(["python3", source, ...args], Schema.decodeUnknownSync(Schema.fromJsonString(Said))),
+    run: running(["python3", source, ...args], (stdout) => decode(stdout)),
   }
 }
 

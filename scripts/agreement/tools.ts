@@ -1,8 +1,6 @@
-/** The two tools that have to agree, as child processes: `client.c`, built when it is needed, and ours on a runtime. */
-import { spawn, spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+/** The two tools that have to agree, as child processes: `bench/clients/client.c`, built when it is needed, and ours on a runtime. */
+import { spawn } from "node:child_process"
+import * as C from "../../bench/clients/c.ts"
 import { command, root, type Runtime } from "../child.ts"
 import type { Measured } from "./ours.ts"
 
@@ -18,17 +16,26 @@ export interface Load {
 /** Somebody who makes load. `cpu`: where it runs, if that is said. */
 export type Tool = (load: Load, cpu?: number) => Promise<Measured>
 
-/** The C client, and how it is removed. Throws when there is no C compiler. */
-export const build = (): { readonly tool: Tool; readonly remove: () => void } => {
-  const folder = mkdtempSync(join(tmpdir(), "agreement-"))
-  const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  const program = join(folder, "client")
-  const flags = ["-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"]
-  const made = spawnSync("cc", [...flags, "-o", program, "scripts/agreement/client.c"], { cwd: root, encoding: "utf8" })
-  if (made.status === 0) return { tool: tool([program]), remove }
-  remove()
-  const why = made.error === undefined ? made.stderr : `${made.error.message}; install a C compiler, such as gcc`
-  throw new Error(`Cannot build scripts/agreement/client.c: ${why}`)
+/** The C client, which is removed when this process exits. Throws when there is no C compiler. */
+export const build = async (): Promise<Tool> => {
+  const compiled = await C.compile()
+  if ("reason" in compiled) throw new Error(`Cannot build bench/clients/client.c: ${compiled.reason}`)
+  const { run } = await C.make(compiled.file)
+  return async ({ rate, ...load }, cpu) => {
+    const mode = rate === 0 ? { mode: "closed", inFlight: 1 } as const : { mode: "open", inFlight: 64, rate } as const
+    const result = await run({ ...load, ...mode, size: 64, framing: "lines", prefix: "echo: " }, { cpu })
+    const { generatorCpu, polling = 0, messages, seconds, sent, replies, errors, service, response } = result
+    const rateOfReplies = mode.mode === "open" ? replies / load.seconds : messages / seconds
+    return {
+      sent,
+      replies,
+      errors,
+      rate: rateOfReplies,
+      cpu: (generatorCpu + polling) / messages * 1e6,
+      service,
+      response,
+    }
+  }
 }
 
 /** Ours. */

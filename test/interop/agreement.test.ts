@@ -3,8 +3,8 @@
  * rate: both see every reply, and what they say of it is alike. `npm run agreement` compares them closely, on a machine that
  * does nothing else.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { build, ours } from "../../scripts/agreement/tools.ts"
+import { afterEach, beforeAll, describe, expect, it } from "vitest"
+import { build, ours, type Tool } from "../../scripts/agreement/tools.ts"
 import { serve } from "../../scripts/child.ts"
 import { Child, killAll, runtimes } from "../conformance/wire/child.ts"
 
@@ -12,18 +12,17 @@ const load = { connections: 20, rate: 1_000, warmup: 0, seconds: 3 }
 /** Who is faster than that, in microseconds, is fast: this is no measurement. */
 const fast = 200
 
-let c: ReturnType<typeof build>
-beforeAll(() => {
-  c = build()
+let c: Tool
+beforeAll(async () => {
+  c = await build()
 })
-afterAll(() => c.remove())
 afterEach(killAll)
 
 describe.each(runtimes)("on %s", { timeout: 60_000 }, (runtime) => {
   it("both send what the schedule wants, see every reply, and do not contradict each other", async () => {
     const server = new Child(serve("node", "echo"))
     const port = Number(await server.line("stderr", (line) => /"listening".*:(\d+)"/.exec(line)?.[1]))
-    const theirs = await c.tool({ port, ...load })
+    const theirs = await c({ port, ...load })
     const own = await ours(runtime)({ port, ...load })
     for (const { errors, replies, sent } of [theirs, own]) {
       expect([errors, replies]).toEqual([0, sent])
@@ -40,7 +39,7 @@ describe.each(runtimes)("one at a time, on %s", { timeout: 60_000 }, (runtime) =
   it("both are answered as often as they ask", async () => {
     const server = new Child(serve(runtime, "echo"))
     const port = Number(await server.line("stderr", (line) => /"listening".*:(\d+)"/.exec(line)?.[1]))
-    for (const tool of [c.tool, ours(runtime)]) {
+    for (const tool of [c, ours(runtime)]) {
       const { errors, rate, replies, sent } = await tool({ port, connections: 10, rate: 0, warmup: 0, seconds: 1 })
       expect([errors, replies]).toEqual([0, sent])
       expect(rate).toBeGreaterThan(500)
