@@ -8,6 +8,7 @@ import { arch, cpus, release, totalmem, type } from "node:os"
 import { fileURLToPath } from "node:url"
 import type { Machine, Result } from "./Result.ts"
 import type { Program } from "./Contenders.ts"
+import { versionOf } from "./Program.ts"
 
 /** What is known beside what the machine says. */
 export interface Given {
@@ -111,15 +112,16 @@ export const swapped = (): number | undefined => {
 }
 
 /** Versions of Anyport and of all that takes part, by name. `anyport` is the version of this package. */
-export const versions = (anyport: string, programs: ReadonlyArray<Program>): Result["versions"] => {
+export const versions = async (anyport: string, programs: ReadonlyArray<Program>): Promise<Result["versions"]> => {
   const runtimes = programs.flatMap(({ id, runtime, argv }): ReadonlyArray<readonly [string, string]> => {
     const own = runtime === undefined ? undefined : id.slice(id.lastIndexOf(`-${runtime}`) + 1) // `bun@1.3`
     return own === undefined || argv[0] === undefined ? [] : [[own, argv[0]]]
   })
+  const found = [...new Map(runtimes)].map(async ([name, command]) => [name, await versionOf(command)] as const)
   return told({
     anyport,
     commit: commit(),
-    ...Object.fromEntries([...new Map(runtimes)].map(([name, command]) => [name, said(command, "--version")])),
+    ...Object.fromEntries(await Promise.all(found)),
     effect: effect(),
     ...programs.some(({ family }) => family === "go") ? { go: said("go", "version") } : {},
     ...programs.some(({ family }) => family === "c") ? { cc: said("cc", "--version") } : {},
@@ -128,7 +130,7 @@ export const versions = (anyport: string, programs: ReadonlyArray<Program>): Res
 
 const said = (command: string, ...args: ReadonlyArray<string>): string | undefined => {
   const { stdout, status } = spawnSync(command, args, { encoding: "utf8", timeout: 10_000 })
-  return status === 0 ? /^.*$/m.exec(stdout.trim())?.[0].replace(/^v(?=\d)/, "") : undefined
+  return status === 0 ? /^.*$/m.exec(stdout.trim())?.[0] : undefined
 }
 
 // What is published lies in repositories of others.

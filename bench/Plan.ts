@@ -43,7 +43,7 @@ export interface Options {
 export const repeats = 2
 
 /** A quick run takes at most so long, in seconds. */
-export const quickBudget = 165
+export const quickBudget = 160
 
 /** Makes a plan. Cells that nobody is in are left out. */
 export const make = (options: Options): Plan => {
@@ -148,11 +148,11 @@ const costOf = (cell: Cell, { warmup, seconds }: Plan): number => {
   const connections = cell.connections ?? 0
   switch (cell.scenario) {
     case "start":
-      return 0.3
+      return 0.7
     case "idle":
       return 3 + connections / 1_500
     default:
       // A process starts, connections are made, and both are ended.
-      return 0.6 + warmup + seconds + connections / 2_000
+      return 0.45 + warmup + seconds + connections / 2_000
   }
 }

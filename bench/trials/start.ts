@@ -8,7 +8,10 @@ import { type Ask, type Made, on, type Tools } from "./Trial.ts"
 
 /** One start of a contender, on all CPUs: nobody makes any load meanwhile, and a runtime starts with several threads. */
 export const start = async ({ program }: Ask, tools: Tools): Promise<Made> => {
-  const child = await launch(on(tools.allowed, program, tools))
+  const placed = on(tools.allowed, program, tools)
+  // What a runtime keeps of a program that it has seen before, and the system of its files, is there from now on.
+  await (await launch(placed)).stop()
+  const child = await launch(placed)
   try {
     return { measures: { ...footprint(child) }, errors: 0, problems: [] }
   } finally {

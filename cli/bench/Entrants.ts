@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { dirname, extname, join } from "node:path"
+import { basename, dirname, extname, join } from "node:path"
 import process from "node:process"
 import { fileURLToPath } from "node:url"
 import { type Contenders, contenders, type Program } from "../../bench/Contenders.ts"
@@ -79,7 +79,9 @@ const isWanted = (id: string, isQuick: boolean, drafts: ReadonlyArray<Draft>): b
 const runnerOf = ({ argv }: Program): ReadonlyArray<string> => argv.slice(0, argv.indexOf(main))
 
 const another = (program: Program, role: string, title: string, argv: ReadonlyArray<string>): Program => {
-  const shown = [...runnerOf(program).slice(0, 1), ...argv.slice(runnerOf(program).length)]
+  const runner = runnerOf(program)
+  const words = argv.slice(runner.length)
+  const shown = [...runner.slice(0, 1), ...words.map((word) => word.startsWith(tmpdir()) ? basename(word) : word)]
   return { ...program, id: program.id.replace("anyport", role), title, command: shown.join(" "), argv }
 }
 

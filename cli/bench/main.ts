@@ -148,7 +148,7 @@ const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | unde
     quick: plan.quick,
     generator: ask.own === undefined ? generator.title : `anyport load ${basename(ask.own.client)}`,
     machine: Machine.describe({ pinned: cpus, cores, warmup: plan.warmup, seconds: plan.seconds }),
-    versions: Machine.versions(version, taking),
+    versions: yield* Effect.promise(() => Machine.versions(version, taking)),
     missing,
     contenders: taking.map(({ id, title, family, runtime, command }) => ({
       id,
