@@ -8,6 +8,7 @@ import { swapped } from "./Machine.ts"
 import * as Plan from "./Plan.ts"
 import type { Cell, Trial } from "./Result.ts"
 import { highest } from "./Scenarios.ts"
+import { median } from "./Statistics.ts"
 import { allocation } from "./trials/allocation.ts"
 import { echo, workers } from "./trials/echo.ts"
 import { idle } from "./trials/idle.ts"
@@ -112,12 +113,11 @@ const trialOf = (cell: Cell): (ask: Ask, tools: Tools) => Promise<Made> => {
   }
 }
 
-/** Requests a second that a contender reached: the median of what counts, or of all where nothing does. */
+/** Requests a second that a contender reached: the median of the trials that count. */
 const reaches = (trials: ReadonlyArray<Trial>, contender: string): number | undefined => {
-  const own = trials.filter((trial) => trial.cell === highest && trial.contender === contender)
-  const counting = own.filter((trial) => trial.void.length === 0)
-  const rates = (counting.length === 0 ? own : counting).flatMap(({ measures: { messages, seconds } }) =>
-    messages === undefined || seconds === undefined ? [] : [messages / seconds]
-  ).toSorted((one, other) => one - other)
-  return rates[rates.length >> 1]
+  const rates = trials.filter((trial) =>
+    trial.cell === highest && trial.contender === contender && trial.void.length === 0
+  )
+    .map(({ measures: { messages = 0, seconds = 1 } }) => messages / seconds)
+  return rates.length === 0 ? undefined : median(rates)
 }

@@ -101,7 +101,6 @@ const lean = (drafts: ReadonlyArray<Draft>): ReadonlyArray<Draft> => {
 
 const order = (cells: ReadonlyArray<Cell>, seed: number): ReadonlyArray<Step> => {
   const random = new Random(seed)
-  const isLast = ({ share }: Cell): boolean => share !== undefined
   return [cells.filter((cell) => !isLast(cell)), cells.filter(isLast)].flatMap((stage) => {
     const rounds = Math.max(0, ...stage.map(({ trials }) => trials))
     return Array.from(
@@ -114,6 +113,9 @@ const order = (cells: ReadonlyArray<Cell>, seed: number): ReadonlyArray<Step> =>
   })
 }
 
+/** Its schedule is a share of what others find out. */
+const isLast = ({ share }: Cell): boolean => share !== undefined
+
 const shuffled = <A>(values: ReadonlyArray<A>, random: Random): ReadonlyArray<A> => {
   const left = [...values]
   return values.map(() => left.splice(random.below(left.length), 1)[0]!)
@@ -121,19 +123,25 @@ const shuffled = <A>(values: ReadonlyArray<A>, random: Random): ReadonlyArray<A>
 
 /**
  * What of a plan is still to be done after some trials: what has not been made, in order, and then again what did not
- * count, at most {@link repeats} times each.
+ * count, at most {@link repeats} times each; so for the cells before the schedules, and then for those.
  */
 export const left = (plan: Plan, trials: ReadonlyArray<Trial>): ReadonlyArray<Step> => {
   const made = new Map<string, ReadonlyArray<Trial>>()
   for (const trial of trials) made.set(keyOf(trial), [...made.get(keyOf(trial)) ?? [], trial])
-  const first = plan.steps.filter((step) => !made.has(keyOf(step)))
-  const again = plan.steps.filter((step) => {
-    const before = made.get(keyOf(step)) ?? []
-    return before.length > 0 && before.length <= repeats && before.every((trial) => trial.void.length > 0)
+  const lasts = new Set(plan.cells.filter(isLast).map(({ id }) => id))
+  return [false, true].flatMap((last) => {
+    const steps = plan.steps.filter(({ cell }) => lasts.has(cell) === last)
+    const again = steps.filter((step) => {
+      const before = made.get(keyOf(step)) ?? []
+      return before.length > 0 && before.length <= repeats && before.every((trial) => trial.void.length > 0)
+    })
+    // Those with the fewest attempts first, so that a second one is not made in the place where the first has failed.
+    const attempts = (step: Step): number => made.get(keyOf(step))!.length
+    return [
+      ...steps.filter((step) => !made.has(keyOf(step))),
+      ...again.toSorted((one, other) => attempts(one) - attempts(other)),
+    ]
   })
-  // Those with the fewest attempts first, so that a second one is not made in the place where the first has failed.
-  const attempts = (step: Step): number => made.get(keyOf(step))!.length
-  return [...first, ...again.toSorted((one, other) => attempts(one) - attempts(other))]
 }
 
 const keyOf = ({ cell, contender, round }: Step): string => `${cell} ${contender} ${round}`

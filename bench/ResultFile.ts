@@ -2,9 +2,9 @@
  * Results as the text of files: encoded, decoded with one line for what is wrong, and whether a run can be taken up where
  * it was ended. Nothing here touches a file.
  */
-import * as Decoded from "effect/Result"
 import * as Schema from "effect/Schema"
-import { type Problem, problem } from "../load/Problem.ts"
+import * as Kept from "../load/Kept.ts"
+import type { Problem } from "../load/Problem.ts"
 import { decisive } from "./Machine.ts"
 import { format, Result, version } from "./Result.ts"
 
@@ -12,26 +12,8 @@ import { format, Result, version } from "./Result.ts"
 export const encode = (result: Result): string => `${JSON.stringify(Schema.encodeSync(Result)(result), null, 1)}\n`
 
 /** The result that a file holds, or what is wrong with it. */
-export const decode = (text: string): Result | Problem => {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    const [why] = String(error instanceof Error ? error.message : error).split("\n")
-    return problem(`Expected a result of anyport bench, got what is no JSON: ${why}`)
-  }
-  if (typeof json !== "object" || json === null || !("format" in json) || json.format !== format) {
-    return problem(`Expected a result of anyport bench, got JSON without "format": "${format}"`)
-  }
-  if (!("version" in json) || json.version !== version) {
-    const found = "version" in json ? JSON.stringify(json.version) : "none"
-    return problem(`Expected a result of version ${version}, got version ${found}`)
-  }
-  const decoded = Schema.decodeUnknownResult(Result)(json)
-  if (Decoded.isSuccess(decoded)) return decoded.success
-  const [what = "", where = ""] = decoded.failure.message.split("\n").map((line) => line.trim())
-  return problem(`Expected a result of anyport bench, got one that is damaged: ${what} ${where}`.trim())
-}
+export const decode = (text: string): Result | Problem =>
+  Kept.decode(text, { command: "anyport bench", format, version, schema: Result })
 
 /** Why the trials of one run cannot go on in another; undefined when they can. */
 export const differs = (before: Result, now: Omit<Result, "trials">): string | undefined => {

@@ -16,7 +16,9 @@ const deepest = 1_024
 export const echo = async (ask: Ask, tools: Tools): Promise<Made> => {
   const { cell, program, highest } = ask
   const { generator, cpus } = tools
-  if (cell.share !== undefined && highest === undefined) return lost("no trial says what it reaches at most")
+  if (cell.share !== undefined && highest === undefined) {
+    return lost("no trial that counts says what it reaches at most")
+  }
   const open = cell.share !== undefined
   return await during(program, { cpu: cpus?.server }, async (child) => {
     const connections = cell.connections ?? 1

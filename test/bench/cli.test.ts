@@ -48,7 +48,9 @@ describe("a small run", () => {
     )
     const made = new Set(trials.map(({ cell, contender, round }) => `${cell} ${contender} ${round}`))
     for (const { id, contenders } of cells) {
-      for (const contender of contenders) for (const round of [1, 2]) expect(made).toContain(`${id} ${contender} ${round}`)
+      for (const contender of contenders) {
+        for (const round of [1, 2]) expect(made).toContain(`${id} ${contender} ${round}`)
+      }
     }
     // Other tests run beside this one, so that a trial may be void; what it measured is there all the same.
     for (const { cell, measures } of trials) {

@@ -151,4 +151,11 @@ describe("what is left of a plan", () => {
     expect(Plan.left(plan, [failed, failed, failed])).toEqual(plan.steps.slice(1))
     expect(Plan.left(plan, [failed, made(first)])).toEqual(plan.steps.slice(1))
   })
+
+  it("repeats what did not count before the schedules that are a share of it", () => {
+    const plan = full({ only: ["latency-50"], trials: 1, contenders: everybody.slice(0, 1) })
+    const [reached, scheduled] = plan.steps as [Plan.Step, Plan.Step]
+    expect([reached.cell, scheduled.cell]).toEqual([highest, "latency-50"])
+    expect(Plan.left(plan, [made(reached, ["others took 8 %"])])).toEqual([reached, scheduled])
+  })
 })
