@@ -11,9 +11,11 @@ import { run } from "../Program.ts"
 export const compile = (): Promise<Compiler.Compiled> => compiling ??= compileClient()
 let compiling: Promise<Compiler.Compiled> | undefined
 
-const compileClient = async (): Promise<Compiler.Compiled> => {
+const compileClient = (): Promise<Compiler.Compiled> => {
   const source = fileURLToPath(new URL("./client.c", import.meta.url))
-  return existsSync(source) ? Compiler.c(source, "client") : { reason: "it is not in the one-file build" }
+  return existsSync(source)
+    ? Compiler.c(source, "client")
+    : Promise.resolve({ reason: "it is not in the one-file build" })
 }
 
 /** For connecting, and for the last replies; seconds. */

@@ -184,7 +184,7 @@ describe.skipIf("reason" in compiled)("with a compiler", () => {
   })
 })
 
-contract("anyport load", async () => AnyportLoad.make({ main }))
+contract("anyport load", () => Promise.resolve(AnyportLoad.make({ main })))
 
 describe("simulators", () => {
   it("all hold their sessions and get their answers from one server", { timeout: 60_000 }, async () => {
