@@ -3,7 +3,7 @@
  * intervals, and where there is none, why. Bars, verdicts and pages are made of this and look at no trial themselves.
  */
 import type { Cell, Contender, Result, Trial } from "./Result.ts"
-import { type Estimate, estimate, fewest, median, variation } from "./Statistics.ts"
+import { type Estimate, estimate, fewest, variation } from "./Statistics.ts"
 
 /** Of one contender in one cell. */
 export interface Figure {
@@ -222,9 +222,3 @@ export const common = (inFlight: number): Where => ({
   connections: 50,
   inFlight,
 })
-
-/** The median of a measure over the trials that count, also where a figure is blank, for drawing. */
-export const middle = (figure: Figure, measure: Measure): number | undefined => {
-  const values = present(figure.valid.map(measure))
-  return values.length === 0 ? undefined : median(values)
-}

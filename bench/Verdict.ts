@@ -59,10 +59,10 @@ export const headline = (figures: Figures): ReadonlyArray<string> => [
       const found = figure === undefined ? undefined : toHand(figures, figure)
       return found === undefined ? [] : [`${intervalOf(found, "times")} on ${runtimeNames[runtime]}`]
     })
-    const flight = inFlight === 1 ? "one request" : `${inFlight} requests`
+    const flight = inFlight === 1 ? "One request" : `${inFlight} requests`
     return shares.length === 0
       ? []
-      : [`With ${flight} in flight, the tightest hand-written server needs ${listed(shares)} of Anyport's CPU time.`]
+      : [`${flight} in flight: the tightest hand-written server needs, of Anyport's CPU time, ${listed(shares)}.`]
   }),
   ...standing(bars(figures)),
 ]
@@ -114,6 +114,13 @@ const subjects = (figures: Figures): ReadonlyArray<Subject> => {
       where: { scenario: "start" },
       id: (runtime) => `anyport-file-${runtime}`,
       measure: named("seconds"),
+    },
+    {
+      subject: "Least CPU time for this service",
+      unit: "micros",
+      where: { framing: "own" },
+      id: (runtime) => `service-${runtime}`,
+      measure: cpu,
     },
     {
       subject: "Lowest p99 at 75 % of its own highest rate",

@@ -36,6 +36,7 @@ export const tick = (value: number, unit: Unit): string => {
   if (value === 0) return "0"
   if (unit === "times") return String(Number(value.toPrecision(3)))
   if (unit === "micros") return Units.latency(value)
+  if (unit === "rate") return `${Units.bytes(value).replace(/ ?B$/, "")}/s`
   return amount(value, unit).replace(/\.0(?= MiB$)/, "")
 }
 
@@ -49,7 +50,8 @@ export const intervalOf = ({ median, low, high }: Interval, unit: Unit): string 
 }
 
 /** What a contender is, where its runtime is said elsewhere: `hand-written`. */
-export const short = (contender: Contender): string => kinds[parts(contender)[0]] ?? contender.title
+export const short = (contender: Contender): string =>
+  contender.family === "generator" ? contender.title : kinds[parts(contender)[0]] ?? contender.title
 
 const kinds: Readonly<Record<string, string>> = {
   "anyport": "Anyport",

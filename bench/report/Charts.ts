@@ -14,6 +14,7 @@ import {
   grouped,
   type Measure,
   named,
+  parts,
   rate,
   throughput,
   toHand,
@@ -26,8 +27,12 @@ import { amount, intervalOf, place, short, tick } from "../Words.ts"
 import { type Row, type RowChart, rowChart } from "./Rows.ts"
 
 /** The colour of a contender, from 1. */
-export const styleOf = ({ family }: Contender): number =>
-  family === "anyport" ? 1 : family === "go" || family === "c" ? 2 : family === "hand" ? 3 : family === "effect" ? 4 : 5
+export const styleOf = (contender: Contender): number => styles[kindOf(contender)] ?? 5
+
+/** Its family; a program that does nothing is of none. */
+const kindOf = (contender: Contender): string => parts(contender)[0] === "empty" ? "empty" : contender.family
+
+const styles: Readonly<Record<string, number>> = { anyport: 1, go: 2, c: 2, hand: 3, effect: 4 }
 
 /** What the colours mean, in their order. */
 export const colours: ReadonlyArray<string> = [
@@ -97,6 +102,16 @@ export const memory = (figures: Figures, connections: number): string =>
     description: "How much resident memory of the server's process grew by for each connection; less is better.",
     label: "resident memory for each; less is better",
   })
+
+/** CPU time of a service of one's own, on each runtime. */
+export const ownService = (figures: Figures): string => {
+  const cell = cellOf(figures, { framing: "own" })
+  return measured(inCell(figures, cell), cpu, "micros", {
+    title: cell?.title ?? "",
+    description: "CPU time of the server's process for each request; less is better.",
+    label: "CPU time a request; less is better",
+  })
+}
 
 /** What all trials of the first cell of a scenario measured. */
 export const ofScenario = (
@@ -182,7 +197,7 @@ export const inOrder = <A extends { readonly contender: Contender }>(
   all: ReadonlyArray<A>,
 ): ReadonlyArray<readonly [place: string, ReadonlyArray<A>]> =>
   [...grouped(all, ({ contender }) => place(contender))]
-    .map(([name, group]) => [name, group.toSorted(by(families, ({ contender }) => contender.family))] as const)
+    .map(([name, group]) => [name, group.toSorted(by(families, ({ contender }) => kindOf(contender)))] as const)
     .toSorted(by(places, ([name]) => name))
 
 const families: ReadonlyArray<string> = ["anyport", "hand", "naive", "node:net", "effect", "go", "c"]

@@ -16,9 +16,9 @@ export const curves = (figures: Figures): string =>
 
 const curve = (figures: Figures, runtime: RuntimeName): string => {
   const cells = latencyCells(figures)
-  const series = [["Anyport", `anyport-${runtime}`], ["hand-written", `hand-${runtime}`]].flatMap(([name, id], who) =>
+  const series = [["", `anyport-${runtime}`], ["by hand ", `hand-${runtime}`]].flatMap(([name, id], who) =>
     (["p50", "p99"] as const).map((percentile, which): Series => ({
-      name: `${name} ${percentile}`,
+      name: `${name}${percentile}`,
       // The same colour for the same server.
       style: [[1, 4], [3, 2]][who]![which]!, // two of two
       values: cells.map((cell) => estimated(figures.of(cell.id, id!), named(percentile))?.median),

@@ -80,8 +80,9 @@ const start = (figures: Figures, on: RuntimeName): string => {
 
 const footnote = (result: Result): string => {
   const { machine, versions, generator, startedAt, command, quick } = result
-  const known = ["node", "bun", "deno", "go"].flatMap((name) =>
-    versions[name] === undefined ? [] : [`${name} ${versions[name]}`]
+  // Some say more than their number.
+  const known = Object.entries({ ...runtimeNames, go: "Go" }).flatMap(([id, name]) =>
+    versions[id] === undefined ? [] : [`${name} ${/\d+\.\d[\w.]*/.exec(versions[id])?.[0] ?? versions[id]}`]
   )
   return [
     `64-byte lines over 50 connections; medians, in brackets the 95 % interval of the ratio.`,

@@ -27,6 +27,7 @@ const sections = (figures: Figures): ReadonlyArray<string> => [
   notes(figures),
   verdict(figures),
   section("Against hand-written servers", legend, charts([1, 16].map((deep) => Charts.toHandWritten(figures, deep)))),
+  section("A service of one's own", "", charts([Charts.ownService(figures)])),
   section("CPU time a message", "", charts([1, 16].map((deep) => Charts.cpuTimes(figures, deep)))),
   section("Other sizes and connections", "", Tables.shapes(figures)),
   section("Memory", "", charts(idle(figures).map((connections) => Charts.memory(figures, connections)))),
@@ -129,7 +130,7 @@ const legend =
     ).join("")
   }<li><svg class="swatch" viewBox="0 0 22 10" aria-hidden="true"><circle class="void" cx="11" cy="5" r="3"/></svg>` +
   "a trial that does not count</li></ul>\n" +
-  `<p class="soft">A dot is a trial, the black line the 95 % interval of their median; in brackets are its ends.</p>`
+  `<p class="soft">A dot is a trial, the line the 95 % interval of their median; in brackets are its ends.</p>`
 
 const latencyWords = `<p class="soft">${
   escape(
@@ -166,18 +167,20 @@ const others = (figures: Figures): ReadonlyArray<string> => [
     description: "Resident memory of the process at its ready line; less is better.",
     label: "resident memory at the ready line",
   }),
-  ...[1, 16].flatMap((inFlight) => [
+  ...[1, 16].map((inFlight) =>
     Charts.ofScenario(figures, { scenario: "allocation", inFlight }, named("heapPerMessage"), "bytes", {
       title: `Garbage a message, ${inFlight} in flight`,
       description: "Bytes of heap that a message leaves to the collector, with reuse of buffers and without.",
-      label: "bytes of heap for each message; Bun does not tell",
-    }),
+      label: "bytes of heap for each message, where it is told",
+    })
+  ),
+  ...[1, 16].map((inFlight) =>
     Charts.ofScenario(figures, { scenario: "allocation", inFlight }, named("collecting"), "share", {
       title: `Share of the time spent collecting, ${inFlight} in flight`,
       description: "How much of the time the collector stopped the program.",
-      label: "share of the time; Bun does not tell",
-    }),
-  ]),
+      label: "share of the time, where it is told",
+    })
+  ),
   Charts.ofScenario(figures, { scenario: "workers" }, rate, "rate", {
     title: "Workers",
     description: "Messages a second of processes that share a port.",

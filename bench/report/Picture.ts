@@ -94,7 +94,9 @@ const panel = (figures: Figures, inFlight: number, left: number, places: Readonl
 const legend = (y: number): string => {
   let x = margin
   return colours.map((name, index) => {
-    const swatch = `<rect class="b${index + 1} bar" x="${x}" y="${coordinate(y - 9)}" width="14" height="9"/>`
+    const swatch = `<rect class="b${index + 1} bar" x="${coordinate(x)}" y="${
+      coordinate(y - 9)
+    }" width="14" height="9"/>`
     const word = text("", x + 19, y, name)
     x += 19 + name.length * 6.6 + 18
     return swatch + word

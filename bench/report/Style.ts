@@ -25,6 +25,8 @@ svg .group { fill: var(--ink); font-weight: 600; }
 .verdict .soft { font-size: 14px; }
 .method li { margin: 0 0 8px; }
 .reached { color: var(--good); } .missed { color: var(--bad); }
+td:nth-child(n + 2):not(.number):not(:empty) { min-width: 10.5em; }
+@media (max-width: 600px) { th, td:first-child { white-space: normal; } td:first-child { min-width: 9em; } }
 code { font-size: 14px; overflow-wrap: anywhere; }
 `
 

@@ -42,12 +42,16 @@ export const barTable = (figures: Figures): string =>
     "lllll",
   )
 
-/** What is wanted on the runtimes, once where it is the same. */
+/** What is wanted on the runtimes, and of those that are not like the first one what of them. */
 const wantedOf = (bars: ReadonlyArray<Bar>): string => {
-  const all = bars.map(({ wanted, unit, most }) =>
-    wanted === undefined ? "reported" : `${most ? "≤" : "≥"} ${amount(wanted, unit)}`
+  const wanted = ({ wanted, unit }: Bar): string => wanted === undefined ? "reported" : amount(wanted, unit)
+  const [first] = bars
+  if (first === undefined) return ""
+  const others = bars.filter((bar) => wanted(bar) !== wanted(first))
+  const sign = first.wanted === undefined ? "" : first.most ? "≤ " : "≥ "
+  return [`${sign}${wanted(first)}`, ...others.map((bar) => `on ${runtimeNames[bar.runtime]} ${wanted(bar)}`)].join(
+    ", ",
   )
-  return [...new Set(all)].length === 1 ? all[0]! : all.join(", ")
 }
 
 /** In words: `✓ 0.93 (0.91–0.95)`. */

@@ -56,6 +56,7 @@ const family = (what: string): Contender["family"] => {
   if (what.startsWith("anyport")) return "anyport"
   if (what.startsWith("hand")) return "hand"
   if (what.startsWith("effect")) return "effect"
+  if (what === "empty") return "hand" // it serves nobody
   return what === "naive" ? "naive" : what === "net" ? "node:net" : "custom"
 }
 

@@ -1,65 +1,13 @@
 /** The report of a run in a real browser: nothing to complain of, nothing fetched, and charts that lie where they should. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { pathToFileURL } from "node:url"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { html } from "../../load/report/Report.ts"
 import type { Result } from "../../load/Result.ts"
 import { result } from "../load/outcomes.ts"
-import { Browser, type View } from "./browser.ts"
+import { charts, views, visit } from "./charts.ts"
 
-const folder = mkdtempSync(join(tmpdir(), "anyport-report-"))
-let browser: Browser
-beforeAll(async () => {
-  browser = await Browser.start()
-})
-afterAll(async () => {
-  await browser?.stop()
-  rmSync(folder, { recursive: true })
-})
+const visited = visit()
 
-const write = (name: string, page: string): string => {
-  const path = join(folder, `${name}.html`)
-  writeFileSync(path, page)
-  return pathToFileURL(path).href
-}
-
-/** What is wrong with the charts of the page that is open. Runs in the page. */
-const charts = `(() => {
-  const wrong = []
-  const all = [...document.querySelectorAll("figure > svg")]
-  for (const svg of all) {
-    const name = svg.getAttribute("aria-label")
-    const { width, height } = svg.viewBox.baseVal
-    for (const element of svg.querySelectorAll("*")) {
-      for (const { name: key, value } of element.attributes) {
-        if (/NaN|Infinity|undefined/.test(value)) wrong.push(name + ": " + key + "=" + value)
-      }
-      if (!element.getBBox || element.closest(".at") || element.tagName === "desc") continue
-      const box = element.getBBox()
-      const slack = 2
-      if (box.x < -slack || box.y < -slack || box.x + box.width > width + slack || box.y + box.height > height + slack) {
-        wrong.push(name + ": " + element.outerHTML + " is outside: " + [box.x, box.y, box.width, box.height])
-      }
-    }
-    // What the pointer shows may reach into the margin of the figure.
-    for (const text of svg.querySelectorAll(".at > text")) {
-      const { x, width: wide } = text.getBBox()
-      if (x < 0 || x + wide > width + 10) wrong.push(name + ": " + text.textContent + " is too long: " + wide)
-    }
-    const ticks = [...svg.querySelectorAll(".tick")].map((tick) => [tick.textContent, tick.getBBox()])
-    for (const [index, [text, one]] of ticks.entries()) for (const [other, two] of ticks.slice(index + 1)) {
-      const apart = one.x + one.width < two.x || two.x + two.width < one.x || one.y + one.height <= two.y + 2 || two.y + two.height <= one.y + 2
-      if (!apart) wrong.push(name + ": " + text + " covers " + other)
-    }
-    if (svg.getBoundingClientRect().width < 250) wrong.push(name + " is small")
-    for (const path of svg.querySelectorAll("path")) {
-      if (path.getTotalLength() < 100) wrong.push(name + ": a line is short")
-    }
-  }
-  return { count: all.length, wrong }
-})()`
+const write = (name: string, page: string): string => visited.write(`${name}.html`, page)
 
 const search: Result["search"] = {
   thresholds: "p99<10ms",
@@ -83,39 +31,32 @@ const stories: ReadonlyArray<readonly [name: string, charts: number, result: Res
   ["many seconds", 7, result({ seconds: 500, rate: 20, stall: 250 })],
 ]
 
-const views: ReadonlyArray<readonly [name: string, view: View]> = [
-  ["light", { scheme: "light" }],
-  ["dark", { scheme: "dark" }],
-  ["on a phone", { width: 400, height: 800 }],
-  ["on a narrow phone, dark", { width: 340, height: 700, scheme: "dark" }],
-]
-
 describe.each(stories)("the report of %s", (name, count, result) => {
   const url = write(name, html(result))
 
   it.each(views)("is whole and quiet, %s", async (_, view) => {
-    await browser.open(url, view)
-    expect(await browser.evaluate(charts)).toEqual({ count, wrong: [] })
-    expect(await browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
-    expect(browser.complaints).toEqual([])
-    expect(browser.requests).toEqual([url])
-    const ground = await browser.evaluate("getComputedStyle(document.body).backgroundColor")
+    await visited.browser.open(url, view)
+    expect(await visited.browser.evaluate(charts)).toEqual({ count, wrong: [] })
+    expect(await visited.browser.evaluate("document.documentElement.scrollWidth")).toBe(view.width ?? 1_280)
+    expect(visited.browser.complaints).toEqual([])
+    expect(visited.browser.requests).toEqual([url])
+    const ground = await visited.browser.evaluate("getComputedStyle(document.body).backgroundColor")
     expect(ground).toBe(view.scheme === "dark" ? "rgb(16, 19, 23)" : "rgb(244, 245, 247)")
   })
 })
 
 it("shows the figures of a second where the pointer is, without a script", async () => {
-  await browser.open(write("pointer", html(result({ seconds: 10, stall: 4 }))))
+  await visited.browser.open(write("pointer", html(result({ seconds: 10, stall: 4 }))))
   const spot = `document.querySelectorAll("figure > svg")[1].querySelectorAll(".at")[4]`
   const shown = `getComputedStyle(${spot}.querySelector("text")).opacity`
-  expect(await browser.evaluate(shown)).toBe("0")
-  const [x, y] = await browser.evaluate(
+  expect(await visited.browser.evaluate(shown)).toBe("0")
+  const [x, y] = await visited.browser.evaluate(
     `(() => { const svg = ${spot}; svg.scrollIntoView({ block: "center" }); const { x, y, width, height } = ` +
       `svg.querySelector("rect").getBoundingClientRect(); return [x + width / 2, y + height / 2] })()`,
   ) as [number, number] // what the expression makes
-  await browser.point(x, y)
-  expect(await browser.evaluate(shown)).toBe("1")
-  expect(await browser.evaluate(`${spot}.querySelector("text").textContent`)).toMatch(
+  await visited.browser.point(x, y)
+  expect(await visited.browser.evaluate(shown)).toBe("1")
+  expect(await visited.browser.evaluate(`${spot}.querySelector("text").textContent`)).toMatch(
     /^5 s · p50 \d+ ms · p90 9\d\d ms · p99 99\d ms · p99.9 .* · max 1 s$/,
   )
 })
@@ -125,11 +66,11 @@ it("shows hostile text as text", async () => {
     `</title></style><script>document.title = "taken"</script><img src=x onerror="document.title='taken'">`
   const one = result({ seconds: 2 })
   const url = write("hostile", html({ ...one, plan: { ...one.plan, target: hostile }, warnings: [hostile] }))
-  await browser.open(url)
-  expect(await browser.evaluate("document.querySelector('h1').textContent")).toBe(hostile)
-  expect(await browser.evaluate("document.title")).toBe(`anyport load: ${hostile}`)
-  expect(await browser.evaluate("document.querySelectorAll('script, img').length")).toBe(0)
-  expect(browser.requests).toEqual([url])
+  await visited.browser.open(url)
+  expect(await visited.browser.evaluate("document.querySelector('h1').textContent")).toBe(hostile)
+  expect(await visited.browser.evaluate("document.title")).toBe(`anyport load: ${hostile}`)
+  expect(await visited.browser.evaluate("document.querySelectorAll('script, img').length")).toBe(0)
+  expect(visited.browser.requests).toEqual([url])
 })
 
 // What the tests above listen for would be heard.
@@ -141,11 +82,11 @@ it.each([
     `<meta http-equiv="Content-Security-Policy" content="default-src 'none'"><style>p { color: red }</style>`,
   ],
 ])("is told of %s", async (name, page) => {
-  await browser.open(write(name, `<!doctype html><title>x</title>${page}`))
-  await expect.poll(() => browser.complaints.length).toBeGreaterThan(0)
+  await visited.browser.open(write(name, `<!doctype html><title>x</title>${page}`))
+  await expect.poll(() => visited.browser.complaints.length).toBeGreaterThan(0)
 })
 
 it("is told of a request", async () => {
-  await browser.open(write("request", `<!doctype html><img src="missing.png">`))
-  await expect.poll(() => browser.requests.length).toBe(2)
+  await visited.browser.open(write("request", `<!doctype html><img src="missing.png">`))
+  await expect.poll(() => visited.browser.requests.length).toBe(2)
 })
