@@ -246,18 +246,22 @@ export const memory = (pid: number): { readonly now: number; readonly peak: numb
   return { now: mebibytes("VmRSS"), peak: mebibytes("VmHWM") }
 }
 
+/** The CPUs that this process may use; none where the system does not tell. */
+export const allowed = (): ReadonlyArray<number> => {
+  if (!existsSync("/proc/self/status")) return []
+  const list = /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? ""
+  return list.split(",").flatMap((range) => {
+    const [first, last = first] = range.split("-").map(Number)
+    return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index)
+  })
+}
+
 /**
  * The first two CPUs that this process may use, one for the server and one for its client; the calling process is moved
  * to the second. Undefined where there is only one or no `taskset`: then nothing is pinned.
  */
 export const pin = (): { readonly server: number; readonly client: number } | undefined => {
-  if (!existsSync("/proc/self/status")) return undefined
-  const list = /^Cpus_allowed_list:\s+(\S+)/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? ""
-  const cpus = list.split(",").flatMap((range) => {
-    const [first, last = first] = range.split("-").map(Number)
-    return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index)
-  })
-  const [server, client] = cpus
+  const [server, client] = allowed()
   if (server === undefined || client === undefined) return undefined
   const moved = spawnSync("taskset", ["-a", "-c", "-p", String(client), String(process.pid)])
   return moved.status === 0 ? { server, client } : undefined

@@ -5,10 +5,10 @@
  * Latencies are microseconds, all other times milliseconds, rates per second. A run that ended early has a result too, with
  * `cut`.
  */
-import * as Issue from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Distribution from "./Distribution.ts"
 import * as Interval from "./Interval.ts"
+import * as Kept from "./Kept.ts"
 import type { Plan } from "./Plan.ts"
 import { isProblem, type Problem, problem } from "./Problem.ts"
 import { histograms } from "./Recorder.ts"
@@ -351,25 +351,8 @@ export const encode = (result: Result): string => `${JSON.stringify(Schema.encod
 
 /** The result that a file holds, or what is wrong with it. */
 export const decode = (text: string): Result | Problem => {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch (error) {
-    return problem(`Expected a result of anyport load, got what is no JSON: ${firstLine(error)}`)
-  }
-  if (typeof json !== "object" || json === null || !("format" in json) || json.format !== format) {
-    return problem(`Expected a result of anyport load, got JSON without "format": "${format}"`)
-  }
-  if (!("version" in json) || json.version !== version) {
-    const found = "version" in json ? JSON.stringify(json.version) : "none"
-    return problem(`Expected a result of version ${version}, got version ${found}`)
-  }
-  const decoded = Schema.decodeUnknownResult(Result)(json)
-  if (Issue.isFailure(decoded)) {
-    const [what = "", where = ""] = decoded.failure.message.split("\n").map((line) => line.trim())
-    return problem(`Expected a result of anyport load, got one that is damaged: ${what} ${where}`.trim())
-  }
-  return damaged(decoded.success) ?? decoded.success
+  const decoded = Kept.decode(text, { command: "anyport load", format, version, schema: Result })
+  return isProblem(decoded) ? decoded : damaged(decoded) ?? decoded
 }
 
 /** A histogram that cannot be read. */
@@ -390,9 +373,6 @@ const damaged = ({ latency, intervals }: Result): Problem | undefined => {
   }
   return undefined
 }
-
-const firstLine = (error: unknown): string =>
-  String(error instanceof Error ? error.message : error).split("\n")[0] ?? ""
 
 /** The JSON Schema of a result (draft 2020-12), which `result.schema.json` holds. */
 export const jsonSchema = (): Readonly<Record<string, unknown>> => {

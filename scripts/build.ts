@@ -9,7 +9,7 @@
  * ```
  */
 import { spawnSync } from "node:child_process"
-import { chmodSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { bundle } from "../cli/bundle.ts"
 import { root } from "./child.ts"
@@ -41,6 +41,12 @@ if (status !== 0) process.exit(1)
 writeFileSync(join(folder, "package.json"), `${JSON.stringify(published(source), null, 2)}\n`)
 for (const name of ["README.md", "CHANGELOG.md", "LICENSE", "load/result.schema.json"]) {
   copyFileSync(join(root, name), join(folder, name))
+}
+// What the comparison compiles, or runs as it is.
+for (const name of readdirSync(join(root, "bench"), { recursive: true, encoding: "utf8" })) {
+  if (!/\.(c|go|mod|py|mjs)$/.test(name)) continue
+  mkdirSync(dirname(join(folder, "bench", name)), { recursive: true })
+  copyFileSync(join(root, "bench", name), join(folder, "bench", name))
 }
 chmodSync(join(folder, compiled(source.bin.anyport, ".js")), 0o755)
 

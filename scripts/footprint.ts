@@ -8,11 +8,13 @@
  * ```
  * `--record` writes the figures into the README.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { memory, root, type Runtime, runtimes } from "./child.ts"
+import { start } from "../bench/Program.ts"
+import { footprint } from "../bench/trials/start.ts"
+import { root, type Runtime, runtimes } from "./child.ts"
 import { type Footprint as Recorded, machine, record } from "./figures.ts"
 import { read, refuse } from "./flags.ts"
 
@@ -27,36 +29,13 @@ interface Footprint {
   readonly memory: number
 }
 
-const ready = /started|"listening"/
-
-const measure = (command: ReadonlyArray<string>): Promise<Footprint> =>
-  new Promise((resolve, reject) => {
-    const began = performance.now()
-    const child = spawn(command[0]!, command.slice(1), { cwd: root, stdio: ["ignore", "ignore", "pipe"] })
-    const timer = setTimeout(() => child.kill("SIGKILL"), 20_000)
-    let text = ""
-    let found: Footprint | undefined
-    child.on("error", reject)
-    child.on("close", () => {
-      clearTimeout(timer)
-      if (found === undefined) reject(new Error(`${command.join(" ")} ended without a ready line: ${text}`))
-      else resolve(found)
-    })
-    child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk
-      if (found !== undefined || !ready.test(text)) return
-      const start = performance.now() - began
-      const pids = family(child)
-      found = { start, memory: pids.reduce((sum, pid) => sum + memory(pid).now, 0) }
-      // SIGTERM, so that a program with a child of its own ends that one as well.
-      child.kill("SIGTERM")
-    })
-  })
-
-/** A process and its children: tsx runs the program in one of its own. */
-const family = ({ pid }: ChildProcess): ReadonlyArray<number> => {
-  const { stdout } = spawnSync("pgrep", ["-P", String(pid)], { encoding: "utf8" })
-  return [pid!, ...stdout.trim().split("\n").filter(Boolean).map(Number)]
+const measure = async (command: ReadonlyArray<string>): Promise<Footprint> => {
+  const child = await start(command, { cwd: root })
+  const { seconds, rss } = footprint(child)
+  // SIGTERM, so that a program with a child of its own, as tsx, ends that one as well.
+  child.signal("SIGTERM")
+  await child.ended
+  return { start: seconds * 1_000, memory: rss / 2 ** 20 }
 }
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
@@ -67,7 +46,7 @@ const built = spawnSync("node", ["scripts/build.ts", folder], { cwd: root, encod
 if (built.status !== 0) refuse(`Cannot build: ${built.stdout}${built.stderr}`)
 
 const file = join(folder, "anyport.mjs")
-const empty = "scripts/footprint/empty.mjs"
+const empty = "bench/trials/empty.mjs"
 const serving = ["serve", "--port", "0"]
 const deno = ["deno", "run", "--no-prompt", "--allow-net=127.0.0.1"]
 const runners: Record<Runtime, ReadonlyArray<string>> = { node: ["node"], bun: ["bun"], deno }

@@ -3,7 +3,7 @@
  *
  * 1. Core alone, on Node without sockets (`scripts/idle/core.ts`): the JavaScript heap of a `respond` connection and of
  *    a session, and the classes that it consists of.
- * 2. Over the wire (`scripts/idle/wire.ts`): the growth of a server's process on each runtime, for `respond`, a session
+ * 2. Over the wire (`bench/trials/idle.ts`): the growth of a server's process on each runtime, for `respond`, a session
  *    and the hand-written servers of `bench/contenders/` (fast) and `scripts/prove/` (short); and for the Go reference where
  *    a Go toolchain is. The kernel's own memory for a socket is in none of it. Needs Linux (`/proc`).
  *
@@ -15,15 +15,17 @@
  * and printed.
  */
 import { execFile } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
+import { runtimeCommand } from "../bench/Program.ts"
+import { affordable, grow, type Growth, measure } from "../bench/trials/idle.ts"
 import { root, type Runtime, runtimes } from "./child.ts"
+import { open } from "./cpu/client.ts"
 import { machine } from "./figures.ts"
 import { read, refuse } from "./flags.ts"
 import type { Cost } from "./idle/core.ts"
-import { grow, type Growth, measure } from "./idle/wire.ts"
 
 const run = promisify(execFile)
 
@@ -127,18 +129,24 @@ const printWire = (row: WireRow): void => {
   console.log(line(runtime, server, ...figures, byHand.length === 0 || byHand.includes(row) ? "" : ratio.toFixed(2)))
 }
 
-/** How many connections the descriptor limit of this process, which its children inherit, carries. */
-const affordable = (): number => {
-  const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? []
-  return limit === undefined ? Infinity : Number(limit) - 100 // for what else a process has open
+/** What a server makes once, and the room that its runtime takes for garbage, is there before the first connection. */
+const work = async (port: number): Promise<void> => {
+  const load = await open(port, 50)
+  await load.run(10_000, 16)
+  load.close()
 }
 
-const measureWire = async (runtime: Runtime, server: string, kind: string, connections: number): Promise<void> => {
+const measureWire = async (runtime: Runtime, server: string, module: string, connections: number): Promise<void> => {
   if (connections > affordable()) {
     return notMeasured(runtime, server, connections, `the descriptor limit carries ${bytes(affordable())} (ulimit -n)`)
   }
   try {
-    printWire({ runtime, server, connections, ...await measure(runtime, kind, connections) })
+    printWire({
+      runtime,
+      server,
+      connections,
+      ...await measure(runtime, runtimeCommand(runtime), join(root, module), { connections, work }),
+    })
   } catch (error) {
     process.exitCode = 1
     notMeasured(runtime, server, connections, error instanceof Error ? error.message : String(error))
@@ -158,7 +166,7 @@ const measureGo = async (): Promise<void> => {
   try {
     const program = join(folder, "reference")
     await run("go", ["build", "-o", program, "bench/contenders/go/plain/main.go"], { cwd: root, timeout: 120_000 })
-    printWire({ runtime: "go", server: "reference", connections, ...await grow([program], connections) })
+    printWire({ runtime: "go", server: "reference", connections, ...await grow([program], { connections, work }) })
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT"
     if (!missing) process.exitCode = 1
@@ -174,11 +182,11 @@ const measureAll = async (): Promise<void> => {
   const titles = ["connect.", "opened", "resident", "private", "heap", "external", "native", "ratio"]
   console.log(line("runtime", "server", ...titles))
   for (const runtime of chosen) {
-    await measureWire(runtime, handWritten[0], `../../bench/contenders/hand-${runtime}.ts`, connections)
-    await measureWire(runtime, handWritten[1], `../prove/${runtime}.ts`, connections)
-    await measureWire(runtime, "respond", "respond", connections)
-    await measureWire(runtime, "session", "session", connections)
-    if (flags.connections === undefined) await measureWire(runtime, "respond", "respond", 15_000)
+    await measureWire(runtime, handWritten[0], `bench/contenders/hand-${runtime}.ts`, connections)
+    await measureWire(runtime, handWritten[1], `scripts/prove/${runtime}.ts`, connections)
+    await measureWire(runtime, "respond", "services/echo.ts", connections)
+    await measureWire(runtime, "session", "bench/contenders/session.ts", connections)
+    if (flags.connections === undefined) await measureWire(runtime, "respond", "services/echo.ts", 15_000)
   }
   await measureGo()
 }

@@ -2,13 +2,11 @@
  * `anyport load merge`: results of many machines as one.
  */
 import * as Effect from "effect/Effect"
-import { readFileSync } from "node:fs"
-import { resolve } from "node:path"
 import { merge } from "../../load/Merge.ts"
 import { isProblem } from "../../load/Problem.ts"
 import { decode, type Result } from "../../load/Result.ts"
 import * as Threshold from "../../load/Threshold.ts"
-import * as Permissions from "../../ops/permissions.ts"
+import * as File from "../file.ts"
 import { UsageError } from "../UsageError.ts"
 import * as Ask from "./Ask.ts"
 import type { Outputs as Given } from "./flags.ts"
@@ -32,22 +30,9 @@ export const mergeFiles = Effect.fnUntraced(function* (
   exit(yield* tell({ ...merged, thresholds: checked }, outputs))
 })
 
-const read = (file: string): Effect.Effect<Result, UsageError> =>
-  Effect.suspend(() => {
-    const path = resolve(file)
-    const permission = { name: "read", path } as const
-    if (!Permissions.granted(permission)) {
-      return fail(`${file}: reading it was not allowed; run deno with ${Permissions.flag(permission)}`)
-    }
-    let text: string
-    try {
-      text = readFileSync(path, "utf8")
-    } catch (error) {
-      const code = error instanceof Error && "code" in error ? error.code : undefined
-      return fail(`${file}: ${code === "ENOENT" ? `there is no file ${path}` : String(error)}`)
-    }
-    const result = decode(text)
-    return isProblem(result) ? fail(`${file}: ${result.problem}`) : Effect.succeed(result)
-  })
+const read = Effect.fnUntraced(function* (file: string): Effect.fn.Return<Result, UsageError> {
+  const result = decode(yield* File.read(file))
+  return isProblem(result) ? yield* fail(`${file}: ${result.problem}`) : result
+})
 
 const fail = (message: string): Effect.Effect<never, UsageError> => Effect.fail(new UsageError({ message }))

@@ -3,30 +3,17 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { accessSync, constants, existsSync, statSync, writeFileSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { writeFileSync } from "node:fs"
+import { resolve } from "node:path"
 import process from "node:process"
 import { encode, type Result } from "../../load/Result.ts"
 import { summary } from "../../load/Summary.ts"
-import * as Permissions from "../../ops/permissions.ts"
-import { UsageError } from "../UsageError.ts"
+import { writable } from "../file.ts"
+import type { UsageError } from "../UsageError.ts"
 import type { Outputs } from "./flags.ts"
 
 /** Refuses files that could not be written. */
-export const check = (outputs: Outputs): Effect.Effect<void, UsageError> =>
-  Effect.suspend(() => {
-    const files = filesOf(outputs)
-    for (const [flag, file] of files) {
-      const problem = unwritable(resolve(file))
-      if (problem !== undefined) return Effect.fail(new UsageError({ message: `${flag} ${file}: ${problem}` }))
-    }
-    const twice = files.find(([, file], index) =>
-      files.some(([, other], at) => at < index && resolve(other) === resolve(file))
-    )
-    return twice === undefined
-      ? Effect.void
-      : Effect.fail(new UsageError({ message: `${twice[0]} ${twice[1]}: another flag names the same file` }))
-  })
+export const check = (outputs: Outputs): Effect.Effect<void, UsageError> => writable(filesOf(outputs))
 
 /** A result as the texts that it can be written as. */
 export interface Texts {
@@ -74,25 +61,6 @@ const filesOf = (
   ([["json", json], ["report", report], ["hgrm", hgrm]] as const).flatMap(([name, file]) =>
     Option.isNone(file) || (name === "json" && file.value === "-") ? [] : [[`--${name}`, file.value, name] as const]
   )
-
-const unwritable = (path: string): string | undefined => {
-  const permission = { name: "write", path } as const
-  if (!Permissions.granted(permission)) {
-    return `writing it was not allowed; run deno with ${Permissions.flag(permission)}`
-  }
-  // What stands there already may not be readable for this process, and is not asked about then.
-  if (!Permissions.granted({ name: "read", path: dirname(path) })) return undefined
-  if (!existsSync(dirname(path))) return `there is no folder ${dirname(path)}`
-  if (existsSync(path) && statSync(path).isDirectory()) return `${path} is a folder`
-  try {
-    accessSync(existsSync(path) ? path : dirname(path), constants.W_OK)
-    return undefined
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
-    // Deno does not tell whether it may without a permission of its own.
-    return code === "EACCES" || code === "EROFS" ? `${path} may not be written` : undefined
-  }
-}
 
 /** Who ends the process at once would cut off what a pipe has not taken. A reader that is gone need not be told. */
 const put = (stream: NodeJS.WriteStream, text: string): Promise<void> =>

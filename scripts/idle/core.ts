@@ -11,7 +11,7 @@ import { Server } from "anyport"
 import { setImmediate as turn } from "node:timers/promises"
 import echo from "../../services/echo.ts"
 import * as Peers from "./peers.ts"
-import session from "./session.ts"
+import session from "../../bench/contenders/session.ts"
 import { type Class, classes } from "./snapshot.ts"
 
 /** What it prints, for each connection. */

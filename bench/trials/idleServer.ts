@@ -1,14 +1,16 @@
 /**
- * A server of `scripts/idle.ts`, on any runtime: one written by hand, or a service by Anyport. It calls back to the
- * script, and at each byte from there collects garbage and answers with what the runtime says of its memory.
+ * A server whose memory is looked at, on any runtime: a module that serves by itself, or one whose default export is a
+ * service. It calls back to who measures, and at each byte from there collects garbage and answers with what the runtime
+ * says of its memory.
  *
  * ```
- * scripts/idle/server.ts ../../bench/contenders/hand-node.ts|respond|session CONNECTIONS CONTROL_PORT
+ * bench/trials/idleServer.ts MODULE CONNECTIONS CONTROL_PORT
  * ```
  */
 import { connect } from "node:net"
 import process from "node:process"
 import { setTimeout as sleep } from "node:timers/promises"
+import { pathToFileURL } from "node:url"
 
 /** What a runtime says of its own memory, in bytes. */
 export interface Memory {
@@ -25,7 +27,7 @@ declare const gc: ((options: object) => void) | undefined
 const collect = (): void =>
   typeof Bun === "undefined" ? gc!({ type: "major", execution: "sync", flavor: "last-resort" }) : Bun.gc(true)
 
-const [kind, connections, control] = process.argv.slice(2)
+const [module, connections, control] = process.argv.slice(2)
 
 const socket = connect(Number(control), "127.0.0.1").on("data", async () => {
   // What is freed in one round may hold what is freed in the next.
@@ -35,16 +37,14 @@ const socket = connect(Number(control), "127.0.0.1").on("data", async () => {
   }
   const { heapUsed, external } = process.memoryUsage()
   socket.write(`${JSON.stringify({ heapUsed, external } satisfies Memory)}\n`)
-}).on("close", () => process.exit(1)) // the script has ended
+}).on("close", () => process.exit(1)) // who measures has ended
 
-if (kind!.endsWith(".ts")) {
-  await import(kind!)
-} else {
-  const [{ start }, { default: service }] = await Promise.all([
-    import("anyport/start"),
-    kind === "session" ? import("./session.ts") : import("../../services/echo.ts"),
-  ])
-  const limits = { maxConnections: Number(connections) }
-  const { address } = await start(service, { address: "127.0.0.1:0", limits })
-  console.error(JSON.stringify({ message: "listening", address }))
+const { default: service } = await import(pathToFileURL(module!).href)
+if (service !== undefined) {
+  const { start } = await import("../../ops/start.ts")
+  const { address } = await start(service, {
+    address: "127.0.0.1:0",
+    limits: { maxConnections: Number(connections) },
+  })
+  process.stderr.write(`${JSON.stringify({ message: "listening", address })}\n`)
 }
