@@ -18,6 +18,10 @@ export interface Program extends Contender {
   readonly framing: "lines" | "length" | undefined
   /** What it puts in front of a line; empty where frames have a length. */
   readonly prefix: string
+  /** How its runtime runs a script. */
+  readonly runner?: ReadonlyArray<string>
+  /** The module that it serves, or its own where it is a program. */
+  readonly module?: string
 }
 
 /** What there is not, and why. */
@@ -132,9 +136,9 @@ interface Kind {
   readonly variables?: ReadonlyArray<string>
 }
 
-/** What Anyport's command line serves: a built-in service, or a module of `contenders/`. */
+/** Services of `contenders/`, which `serve.ts` there serves. */
 const served: ReadonlyArray<Kind & { readonly service: string }> = [
-  { id: "anyport", title: "Anyport", service: "echo" },
+  { id: "anyport", title: "Anyport", service: "respond" },
   { id: "anyport-plain", title: "Anyport (plain)", service: "plain" },
   { id: "anyport-session", title: "Anyport (session)", service: "session" },
   { id: "anyport-suspend", title: "Anyport (suspending)", service: "suspend" },
@@ -182,11 +186,12 @@ const onEngine = (engine: Engine, { main, service }: ContendersOptions): Readonl
   const make = (
     { id, title, framing = "lines", variables = [] }: Kind,
     family: Contender["family"],
-    source: string,
+    module: string,
     ...args: ReadonlyArray<string>
   ): Sourced => {
     const flags = runtime === "deno" && variables.length > 0 ? [`--allow-env=${variables.join(",")}`] : []
-    const argv = [...runtimeCommand(runtime, { binary: engine.binary, flags }), ...args]
+    const runner = runtimeCommand(runtime, { binary: engine.binary, flags })
+    const argv = [...runner, ...args]
     return {
       id: `${id}-${on}`,
       title: `${title} on ${all ? names[runtime] : on}`,
@@ -196,14 +201,15 @@ const onEngine = (engine: Engine, { main, service }: ContendersOptions): Readonl
       command: shown(argv),
       framing,
       prefix: framing === "lines" ? "echo: " : "",
-      source,
+      runner,
+      module,
+      source: module,
     }
   }
-  const serve = (module: string): ReadonlyArray<string> => [main, "serve", module, "--host", "127.0.0.1", "--port", "0"]
   const found = [
     ...served.map((one) => {
-      const file = one.service === "echo" ? main : here(one.service + extension)
-      return make(one, "anyport", file, ...serve(one.service === "echo" ? "echo" : file))
+      const file = here(one.service + extension)
+      return make(one, "anyport", file, here(`serve${extension}`), file)
     }),
     ...run.filter(({ except }) => except !== runtime).map((one) => {
       const file = here(one.file.replace("*", runtime) + extension)
@@ -213,7 +219,8 @@ const onEngine = (engine: Engine, { main, service }: ContendersOptions): Readonl
   if (!all) return found.filter(({ id }) => [`anyport-${on}`, `hand-${on}`].includes(id))
   if (service === undefined) return found
   const file = resolve(service)
-  const { framing: _, ...own } = make({ id: "service", title: service }, "custom", file, ...serve(file))
+  const serving = [main, "serve", file, "--host", "127.0.0.1", "--port", "0"]
+  const { framing: _, ...own } = make({ id: "service", title: service }, "custom", file, ...serving)
   return [...found, { ...own, framing: undefined, prefix: "" }]
 }
 

@@ -4,8 +4,9 @@ import { later } from "./later.ts"
 import { reply } from "./reply.ts"
 import { serve } from "./sockets-effect.ts"
 
-await serve(Effect.fnUntraced(function* (lines) {
-  let replies = ""
-  for (const line of lines) replies += yield* later(reply(line))
-  return replies
-}))
+await serve((lines) =>
+  Effect.map(
+    Effect.forEach(lines, (line) => later(reply(line)), { concurrency: "unbounded" }),
+    (replies) => replies.join(""),
+  )
+)

@@ -3,13 +3,13 @@
  * who answers from elsewhere would.
  */
 import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { setImmediate } from "node:timers"
 
-/** Succeeds with the value in the next turn. */
-export const later = <A>(value: A): Effect.Effect<A> =>
-  Effect.suspend(() => {
-    const deferred = Deferred.makeUnsafe<A>()
-    setImmediate(() => Deferred.doneUnsafe(deferred, Effect.succeed(value)))
-    return Deferred.await(deferred)
-  })
+/** Succeeds with the value in the next turn from now on. */
+export const later = <A>(value: A): Effect.Effect<A> => {
+  const deferred = Deferred.makeUnsafe<A>()
+  setImmediate(() => Deferred.doneUnsafe(deferred, Exit.succeed(value)))
+  return Deferred.await(deferred)
+}

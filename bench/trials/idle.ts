@@ -41,10 +41,11 @@ export interface Options {
 const patience = 120_000
 
 /** One contender with the connections of its cell. */
-export const idle = async ({ cell, program }: Ask, { main, generator, cpus }: Tools): Promise<Made> => {
-  const { runtime } = program
-  if (runtime === undefined) return { measures: {}, errors: 0, problems: ["it tells nothing of its memory"] }
-  const { runner, module } = partsOf(program.argv, main)
+export const idle = async ({ cell, program }: Ask, { generator, cpus }: Tools): Promise<Made> => {
+  const { runtime, runner, module } = program
+  if (runtime === undefined || runner === undefined || module === undefined) {
+    return { measures: {}, errors: 0, problems: ["it tells nothing of its memory"] }
+  }
   const connections = cell.connections ?? 0
   if (connections > affordable()) {
     return {
@@ -64,19 +65,6 @@ export const idle = async ({ cell, program }: Ask, { main, generator, cpus }: To
   })
   return { measures: known({ rss, heap, external }), errors: 0, problems: [] }
 }
-
-/** How a contender's runtime runs a script, and the module that is served. */
-const partsOf = (
-  argv: ReadonlyArray<string>,
-  main: string,
-): { readonly runner: ReadonlyArray<string>; readonly module: string } => {
-  const script = argv.indexOf(main)
-  if (script === -1) return { runner: argv.slice(0, -1), module: argv.at(-1)! } // by hand, a program without arguments
-  const service = argv[script + 2]! // behind `serve`
-  return { runner: argv.slice(0, script), module: service === "echo" ? builtIn : service }
-}
-
-const builtIn = fileURLToPath(new URL(`../../services/echo${extname(fileURLToPath(import.meta.url))}`, import.meta.url))
 
 /** How many connections the descriptor limit of this process carries. */
 export const affordable = (): number => {

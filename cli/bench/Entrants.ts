@@ -75,11 +75,8 @@ const isWanted = (id: string, isQuick: boolean, drafts: ReadonlyArray<Draft>): b
   return drafts.some(({ takes }) => takes(contender)) || role === "anyport"
 }
 
-/** How the program's runtime runs a script: its words before the command line's file. */
-const runnerOf = ({ argv }: Program): ReadonlyArray<string> => argv.slice(0, argv.indexOf(main))
-
 const another = (program: Program, role: string, title: string, argv: ReadonlyArray<string>): Program => {
-  const runner = runnerOf(program)
+  const { runner = [] } = program
   const words = argv.slice(runner.length)
   const shown = [...runner.slice(0, 1), ...words.map((word) => word.startsWith(tmpdir()) ? basename(word) : word)]
   return { ...program, id: program.id.replace("anyport", role), title, command: shown.join(" "), argv }
@@ -87,7 +84,7 @@ const another = (program: Program, role: string, title: string, argv: ReadonlyAr
 
 const bundled = (program: Program, file: string): Program =>
   another(program, "anyport-file", `${program.title}, one file`, [
-    ...runnerOf(program),
+    ...program.runner ?? [],
     file,
     "serve",
     "--host",
@@ -97,7 +94,7 @@ const bundled = (program: Program, file: string): Program =>
   ])
 
 const bare = (program: Program): Program => ({
-  ...another(program, "empty", program.title.replace(/^Anyport/, "An empty program"), [...runnerOf(program), empty]),
+  ...another(program, "empty", program.title.replace(/^Anyport/, "An empty program"), [...program.runner ?? [], empty]),
   family: "hand",
 })
 
