@@ -3,7 +3,7 @@
  * intervals, and where there is none, why. Bars, verdicts and pages are made of this and look at no trial themselves.
  */
 import type { Cell, Contender, Result, Trial } from "./Result.ts"
-import { type Estimate, estimate, fewest, variation } from "./Statistics.ts"
+import { type Estimate, estimate, fewest, median, variation } from "./Statistics.ts"
 
 /** Of one contender in one cell. */
 export interface Figure {
@@ -83,22 +83,58 @@ export type Unit = "micros" | "bytes" | "seconds" | "rate" | "times" | "share" |
 export const figures = (result: Result): Figures => {
   const contenders = new Map(result.contenders.map((contender) => [contender.id, contender]))
   const trials = grouped(result.trials, ({ cell, contender }) => key(cell, contender))
-  const all = result.cells.flatMap((cell) =>
-    cell.contenders.flatMap((id) => {
+  const all = result.cells.flatMap((cell) => {
+    const made = cell.contenders.map((id) => trials.get(key(cell.id, id)) ?? [])
+    const pace = paceOf(cell, made)
+    return cell.contenders.flatMap((id, index) => {
       const contender = contenders.get(id)
-      if (contender === undefined) return []
-      return [figure(cell, contender, trials.get(key(cell.id, id)) ?? [])]
+      return contender === undefined ? [] : [figure(cell, contender, made[index]!, pace)]
     })
-  )
+  })
   const byKey = new Map(all.map((figure) => [key(figure.cell.id, figure.contender.id), figure]))
   return { result, all, of: (cell, contender) => byKey.get(key(cell, contender)) }
 }
 
 const key = (cell: string, contender: string): string => `${cell} ${contender}`
 
-const figure = (cell: Cell, contender: Contender, trials: ReadonlyArray<Trial>): Figure => {
-  // What was void may have been made again, and then the round counts after all.
-  const valid = [...new Map(trials.filter(counts).map((trial) => [trial.round, trial])).values()]
+/** Those that count. What was void may have been made again, and then the round counts after all. */
+const validOf = (trials: ReadonlyArray<Trial>): ReadonlyArray<Trial> => [
+  ...new Map(trials.filter(counts).map((trial) => [trial.round, trial])).values(),
+]
+
+/** Fewer contenders in a round do not say what of it was the machine's. */
+const fewestForPace = 3
+
+/**
+ * How much more everything took in a round of a cell than it usually did: 1 is usual. A shared machine is slower for minutes
+ * at a time, which is the same for all neighbours and so is in no ratio; it is not to be taken for a contender's own
+ * unsteadiness.
+ */
+const paceOf = (cell: Cell, made: ReadonlyArray<ReadonlyArray<Trial>>): (round: number) => number => {
+  const shares = made.flatMap((trials) => {
+    const values = validOf(trials).flatMap((trial) => {
+      const value = main(cell).of(trial)
+      return value === undefined ? [] : [{ round: trial.round, value }]
+    })
+    const usual = median(values.map(({ value }) => value))
+    return usual > 0 ? values.map(({ round, value }) => ({ round, share: value / usual })) : []
+  })
+  const paces = new Map(
+    [...grouped(shares, ({ round }) => String(round))].map(([round, neighbours]) => [
+      Number(round),
+      neighbours.length < fewestForPace ? 1 : median(neighbours.map(({ share }) => share)),
+    ]),
+  )
+  return (round) => paces.get(round) ?? 1
+}
+
+const figure = (
+  cell: Cell,
+  contender: Contender,
+  trials: ReadonlyArray<Trial>,
+  pace: (round: number) => number,
+): Figure => {
+  const valid = validOf(trials)
   const one: Figure = { cell, contender, trials, valid }
   const wanted = Math.min(fewest, cell.trials)
   if (trials.length === 0) return { ...one, blank: "was not measured" }
@@ -108,7 +144,10 @@ const figure = (cell: Cell, contender: Contender, trials: ReadonlyArray<Trial>):
     const count = `${few} of ${plural(trials.length, "trial")} count${valid.length > 1 ? "" : "s"}`
     return { ...one, blank: `${count}${why === "" ? "" : `: ${why}`}` }
   }
-  const varies = variation(present(valid.map(main(cell).of)))
+  const varies = variation(valid.flatMap((trial) => {
+    const value = main(cell).of(trial)
+    return value === undefined ? [] : [value / pace(trial.round)]
+  }))
   const says = `varies by ${(varies * 100).toFixed(1)} % over ${plural(valid.length, "trial")}`
   if (varies > tooUnsteady) return { ...one, blank: `${says}, above ${tooUnsteady * 100} %` }
   return varies > unsteady ? { ...one, warning: `${says}, above ${unsteady * 100} %` } : one

@@ -35,7 +35,7 @@ export interface Options {
   readonly only?: ReadonlyArray<string>
   /** Seconds that are measured, half of it before. Default 2 (quick: 1). */
   readonly seconds?: number | undefined
-  /** Default 7 in cells that a bar stands on, else 5 (quick: 3; of memory 1). */
+  /** Default 7 in cells that a bar stands on, else 5, of memory 3 (quick: 3, of memory 1). */
   readonly trials?: number | undefined
 }
 
@@ -57,7 +57,7 @@ export const make = (options: Options): Plan => {
     : asked
   const cellsOf = (takes: (contender: Contender) => boolean): ReadonlyArray<Cell> =>
     drafts.flatMap(({ cell, bar, takes: of }) => {
-      const trials = options.trials ?? (quick ? (cell.scenario === "idle" ? 1 : 3) : bar ? 7 : 5)
+      const trials = options.trials ?? (cell.scenario === "idle" ? (quick ? 1 : 3) : quick ? 3 : bar ? 7 : 5)
       const contenders = options.contenders.filter((contender) => of(contender) && takes(contender))
       return contenders.length === 0 ? [] : [{ ...cell, trials, contenders: contenders.map(({ id }) => id) }]
     })
