@@ -43,7 +43,7 @@ export class Measurement {
   }
 
   /** Measuring begins, with what is meant from a moment on. */
-  begin(from = this.now()): void {
+  begin(from: number = this.now()): void {
     this.from = from
     this.recorder.clear()
     this.lag.reset()
