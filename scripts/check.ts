@@ -104,6 +104,7 @@ const parts: Record<string, Part> = {
   permissions: rule(() => permissions(sources)),
   capabilities: program("node scripts/capabilities.ts --check"),
   figures,
+  cpu: program("node scripts/cpu.ts --gate"),
   tests: program("npm test", true),
 }
 
