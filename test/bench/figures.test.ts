@@ -72,6 +72,17 @@ describe("a figure", () => {
     expect(estimated(figure, cpu) === undefined).toBe(blank !== undefined)
   })
 
+  it("is not blamed for a round in which the machine was slower for all, and is for its own", () => {
+    const four = quiet("hand-bun", "anyport-bun", "hand-node", "anyport-node")
+    const slowMachine = altered(four, (trial) => slowed(trial, trial.round === 3 ? 1.6 : 1))
+    expect([figureOf(slowMachine).blank, figureOf(slowMachine).warning]).toEqual([undefined, undefined])
+    // What was measured is shown as it is.
+    expect(estimated(figureOf(slowMachine), cpu)!.values.length).toBe(7)
+    expect(Math.max(...estimated(figureOf(slowMachine), cpu)!.values)).toBeCloseTo(5.1 * 1.04 * 1.6, 3)
+    const slowServer = altered(four, (trial) => isOurs(trial) && trial.round === 3 ? slowed(trial, 1.6) : trial)
+    expect(figureOf(slowServer).blank).toContain("varies by")
+  })
+
   it("of one planned trial is there, and says so little as it is", () => {
     const made = result({ takes: (id) => id === "anyport-bun", trials: 1, voids: 0 })
     expect(estimated(figureOf(made), cpu)).toMatchObject({ values: { length: 1 } })

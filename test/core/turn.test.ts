@@ -1,0 +1,77 @@
+/** When what was touched in a turn of the event loop is flushed: at once with few, together with many. */
+import type { Scheduler } from "effect/Scheduler"
+import { describe, expect, it } from "vitest"
+import { type Flushable, Turn } from "../../core/Turn.ts"
+
+/** A turn whose scheduled tasks run when told, and connections that note when each is read and flushed. */
+const harness = () => {
+  const tasks: Array<() => void> = []
+  const scheduler = { makeDispatcher: () => ({ scheduleTask: (task: () => void) => void tasks.push(task) }) }
+  const turn = new Turn(scheduler as unknown as Scheduler) // of which a turn uses no more
+  const log: Array<string> = []
+  const read = (name: string): void => {
+    const target: Flushable = { flush: () => void log.push(`flush ${name}`) }
+    turn.enter()
+    log.push(`read ${name}`)
+    turn.flushLater(target)
+    turn.leave()
+  }
+  /** A turn of the loop in which so many have something to read. */
+  const loop = (count: number): ReadonlyArray<string> => {
+    log.length = 0
+    for (let index = 0; index < count; index++) read(String(index))
+    for (const task of tasks.splice(0)) task()
+    return [...log]
+  }
+  return { turn, loop, read, log, tasks }
+}
+
+const oneByOne = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count }, (_, index) => [`read ${index}`, `flush ${index}`]).flat()
+
+const together = (count: number): ReadonlyArray<string> =>
+  ["read", "flush"].flatMap((what) => Array.from({ length: count }, (_, index) => `${what} ${index}`))
+
+describe("what was touched in a turn", () => {
+  it("is flushed at its end while there are few, however long that goes on", () => {
+    const { loop } = harness()
+    for (let round = 0; round < 200; round++) expect(loop(3)).toEqual(oneByOne(3))
+  })
+
+  it("is flushed after all were read once it was seen that there are many, and at once again when there are few", () => {
+    const { loop } = harness()
+    for (let round = 0; round < 20; round++) loop(40)
+    expect(loop(40)).toEqual(together(40))
+    // Nobody knows in front of a turn how many will come in it.
+    expect(loop(2)).toEqual(together(2))
+    expect(loop(2)).toEqual(oneByOne(2))
+  })
+
+  it("waits for no more than 128 others", () => {
+    const { loop } = harness()
+    for (let round = 0; round < 20; round++) loop(40)
+    const log = loop(300)
+    expect(log.indexOf("flush 0")).toBe(log.indexOf("read 127") + 1)
+    expect(log.filter((line) => line.startsWith("flush"))).toHaveLength(300)
+  })
+
+  it("is flushed with what a flush touches, and nothing twice", () => {
+    const { turn, loop, log, tasks } = harness()
+    for (let round = 0; round < 20; round++) loop(40)
+    log.length = 0
+    const second: Flushable = { flush: () => void log.push("second") }
+    const first: Flushable = {
+      flush: () => {
+        log.push("first")
+        turn.enter()
+        turn.flushLater(second)
+        turn.leave()
+      },
+    }
+    turn.enter()
+    turn.flushLater(first)
+    turn.leave()
+    for (const task of tasks.splice(0)) task()
+    expect([log, tasks.length]).toEqual([["first", "second"], 0])
+  })
+})
