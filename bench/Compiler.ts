@@ -58,8 +58,11 @@ const run = (
 
 let made: string | undefined
 const folder = (): string => {
-  if (made !== undefined) return made
-  const path = made = mkdtempSync(join(tmpdir(), "anyport-bench-"))
-  process.on("exit", () => rmSync(path, { recursive: true, force: true }))
-  return path
+  if (made === undefined) process.on("exit", remove)
+  return made ??= mkdtempSync(join(tmpdir(), "anyport-bench-"))
+}
+
+/** Removes all that was compiled, for a process that is not let exit by itself. */
+export const remove = (): void => {
+  if (made !== undefined) rmSync(made, { recursive: true, force: true })
 }

@@ -34,7 +34,7 @@ export const find = Effect.fnUntraced(function* (
         main,
         versions,
         custom,
-        only: (id) => isWanted(id, ask.quick, drafts),
+        only: (id) => isWanted(id, ask, drafts),
         ...runtimes === undefined ? {} : { runtimes },
         ...own === undefined ? {} : { service: own.service },
       }),
@@ -43,13 +43,18 @@ export const find = Effect.fnUntraced(function* (
   if (!drafts.some(({ cell }) => cell.scenario === "start")) return { present, missing }
   const served = present.filter((program) => roleOf(program) === "anyport")
   const file = yield* Effect.promise(oneFile)
+  const isThere = existsSync(empty)
   return {
     present: [
       ...present,
-      ...served.map((program) => bare(program)),
+      ...isThere ? served.map(bare) : [],
       ...typeof file === "string" ? served.map((program) => bundled(program, file)) : [],
     ],
-    missing: typeof file === "string" ? missing : [...missing, file],
+    missing: [
+      ...missing,
+      ...typeof file === "string" ? [] : [file],
+      ...isThere ? [] : [{ name: "empty", reason: "it is not in the one-file build; install the package" }],
+    ],
   }
 })
 
@@ -66,12 +71,13 @@ export const entrant = ({ id, title, runtime }: Simulator): Program => ({
 })
 
 // Nobody should wait for a compiler whose program is in no cell.
-const isWanted = (id: string, isQuick: boolean, drafts: ReadonlyArray<Draft>): boolean => {
+const isWanted = (id: string, ask: Ask, drafts: ReadonlyArray<Draft>): boolean => {
+  if (ask.custom.some((one) => one.startsWith(`${id}=`))) return true
   const [, runtime] = /-(node|bun|deno)(?:@.*)?$/.exec(id) ?? []
   const base = { id, title: id, family: "custom", command: id } as const
   const contender: Contender = runtime === undefined ? base : { ...base, runtime: runtime as "node" } // one of three
   const role = roleOf(contender)
-  if (isQuick && role !== "service" && ![...quick.roles, ...guests].includes(role)) return false
+  if (ask.quick && role !== "service" && ![...quick.roles, ...guests].includes(role)) return false
   return drafts.some(({ takes }) => takes(contender)) || role === "anyport"
 }
 

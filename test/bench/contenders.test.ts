@@ -7,11 +7,13 @@ import { connect, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import * as Compiler from "../../bench/Compiler.ts"
 import { contenders, launch, NotAContender, type Program } from "../../bench/Contenders.ts"
 import type { Child } from "../../bench/Program.ts"
 
 const main = "cli/main.ts"
 const { present, missing } = await contenders({ main })
+afterAll(Compiler.remove)
 
 const children: Array<Child> = []
 const sockets: Array<Socket> = []

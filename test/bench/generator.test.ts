@@ -4,14 +4,16 @@
  */
 import { createServer, type Server, type Socket } from "node:net"
 import process from "node:process"
-import { afterEach, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import * as C from "../../bench/clients/c.ts"
+import * as Compiler from "../../bench/Compiler.ts"
 import * as AnyportLoad from "../../bench/clients/load.ts"
 import { type Generator, generators, type Load, make, pong } from "../../bench/Generator.ts"
 import { start } from "../../bench/Program.ts"
 
 const main = "cli/main.ts"
 const compiled = await C.compile()
+afterAll(Compiler.remove)
 
 let servers: Array<Server> = []
 afterEach(() => {
