@@ -6,8 +6,6 @@ export interface LineServer {
   readonly port: number
   /** Lines that came. */
   readonly lines: () => number
-  /** Connections that were there when the first line came. */
-  readonly before: () => number
   /** Ends all connections, and lets nobody in any more. */
   readonly die: () => void
 }
@@ -20,7 +18,6 @@ export const listen = (
 ): Promise<LineServer> =>
   new Promise((done) => {
     let lines = 0
-    let before = 0
     const sockets = new Set<Socket>()
     const server: Server = createServer({ noDelay: true }, (socket) => {
       sockets.add(socket)
@@ -29,7 +26,6 @@ export const listen = (
       socket.setEncoding("utf8").on("data", (text: string) => {
         const all = (rest + text).split("\n")
         rest = all.pop()!
-        if (lines === 0) before = sockets.size
         let replies = ""
         for (const line of all) replies += answer(line, ++lines, self) ?? ""
         if (replies !== "" && !socket.destroyed) socket.write(replies)
@@ -40,7 +36,6 @@ export const listen = (
         return (server.address() as { readonly port: number }).port // it is of TCP
       },
       lines: () => lines,
-      before: () => before,
       die() {
         open.delete(self)
         server.close()
