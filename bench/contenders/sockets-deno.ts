@@ -16,7 +16,7 @@ export interface Conn {
 declare const Deno: {
   listen(
     options: { hostname: string; port: number },
-  ): AsyncIterable<Conn> & { readonly addr: { readonly port: number } }
+  ): { readonly addr: { readonly port: number }; accept(): Promise<Conn> }
 }
 
 /**
@@ -28,7 +28,14 @@ export const serve = async (
 ): Promise<void> => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 })
   console.error(JSON.stringify({ message: "listening", address: `127.0.0.1:${listener.addr.port}` }))
-  for await (const conn of listener) void converse(conn, answer)
+  for (;;) {
+    try {
+      void converse(await listener.accept(), answer)
+    } catch {
+      // Who has reset before it was accepted is no reason not to accept the next one; who iterates over a listener dies of it.
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+  }
 }
 
 const converse = async (conn: Conn, answer: Parameters<typeof serve>[0]): Promise<void> => {
