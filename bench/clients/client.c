@@ -572,16 +572,17 @@ int main(int count, char **arguments) {
     if (mode != CHURN || index >= many) open_one(&connections[index]);
   }
 
-  began = now();
-  from = began + (uint64_t)(warmup * (double)second);
-  until = from + (uint64_t)(seconds * (double)second);
-  due_in_all = (uint64_t)(rate * (warmup + seconds));
   for (int index = 0; index < many + frozen; index++) {
     if (index >= many) push(&connections[index]);
     else if (mode == CLOSED) ask_and_flush(&connections[index], (unsigned)deep);
     else if (mode == CHURN) begin_churn(&connections[index]);
   }
 
+  /* Now, because what all connections ask at first may itself take long. */
+  began = now();
+  from = began + (uint64_t)(warmup * (double)second);
+  until = from + (uint64_t)(seconds * (double)second);
+  due_in_all = (uint64_t)(rate * (warmup + seconds));
   struct reading first = {0}, last = {0};
   bool sleeps = mode != OPEN && cpu < 0;
   for (;;) {
@@ -592,7 +593,13 @@ int main(int count, char **arguments) {
     if (found < 0 && errno != EINTR) die("epoll_wait");
     if (found == 0 && !sleeps) polled += now() - at;
     at = now();
-    if (!measuring && first.at == 0 && at >= from) first = take_reading(), measuring = true;
+    if (!measuring && first.at == 0 && at >= from) {
+      first = take_reading(), measuring = true;
+      if (mode != OPEN) {
+        from = first.at, until = from + (uint64_t)(seconds * (double)second);
+        due_measured = replied_measured = 0;
+      }
+    }
     if (measuring && at >= until) last = take_reading(), measuring = false;
     for (int index = 0; index < found; index++) happened(events[index].data.ptr, events[index].events);
     if (mode == OPEN) dispatch(now());
