@@ -2,6 +2,7 @@
  * What the trials of a result say: for each cell and contender the trials that count, the figures of them with their
  * intervals, and where there is none, why. Bars, verdicts and pages are made of this and look at no trial themselves.
  */
+import { bounds } from "./Gate.ts"
 import type { Cell, Contender, Result, Trial } from "./Result.ts"
 import { type Estimate, estimate, fewest, median, variation } from "./Statistics.ts"
 
@@ -35,7 +36,7 @@ export const unsteady = 0.05
 export const tooUnsteady = 0.10
 
 /** How busy the server's core has to be for its throughput to be its own. */
-export const busy = 0.95
+export const busy: number = bounds.busy
 
 // ── What a trial measured ────────────────────────────────────────────────────────────────────────────────────────────
 

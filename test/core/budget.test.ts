@@ -234,7 +234,7 @@ describe("what is held", () => {
 describe("near the bound", () => {
   const limits = { memory: 10_000 }
 
-  it.effect("whoever holds more than the average is not read, and goes on below 0.6; others are served meanwhile", () =>
+  it.effect("62: whoever holds more than the average is not read, and goes on below 0.6; others are served meanwhile", () =>
     Effect.gen(function* () {
       const harness = yield* serve(echo, { limits })
       const thin = harness.script.connect()
@@ -333,7 +333,7 @@ describe("near the bound", () => {
 })
 
 describe("at the bound", () => {
-  it.effect("the least important ends by a reset as Overloaded, and of these who holds most; the others stay", () =>
+  it.effect("62: the least important ends by a reset as Overloaded, and of these who holds most; the others stay", () =>
     Effect.gen(function* () {
       const harness = yield* serve(echo, { limits: { memory: 10_000 } })
       const sizes = [4_000, 1_000, 1_500]
