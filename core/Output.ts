@@ -69,8 +69,8 @@ export class Output<Out> {
   }
 
   /**
-   * Hands to the transport what is staged and what is queued, as far as it takes it. All is noted before the transport is
-   * called: what is touched on both sides of a system call comes into the processor's caches twice.
+   * Hands to the transport what is staged and what is queued, as far as it takes it. In the usual case all is noted
+   * before the transport is called: what is touched on both sides of a system call comes into the processor's caches twice.
    */
   write(): Written {
     const writer = this.#writer

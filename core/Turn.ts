@@ -6,8 +6,8 @@
  * asks here for a flush. While few connections are active the outermost {@link Turn.leave} does it at once. When many
  * have something to read in the same turn, all of them are read first and written then, one behind the other. With 50 busy
  * connections that saves 3 to 7 % of the CPU time of a message, and up to a fifth where the peers are on this machine and
- * sleep in between, because who was woken by the first write is still awake at the next (`npm run cpu`); with one
- * connection it would cost 2 to 6 %.
+ * sleep in between, because who was woken by the first write is still awake at the next; with one connection it would cost
+ * 2 to 6 % (paired bursts against the code before, as `npm run cpu -- --against` makes them).
  */
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 import { ByteWriter } from "./ByteWriter.ts"

@@ -4,8 +4,8 @@
  *
  * Effect 4.1 takes an `AsyncResource` each time a fiber suspends, so that an `AsyncLocalStorage` has its value when the
  * fiber goes on (`captureAsyncContext` in its `internal/effect.ts`). For a session that waits for each chunk that is a
- * fifth of all CPU time on Deno, and about 3 % on Node (`npm run bench`, the session's cells). Here the fiber's loop is
- * entered directly, so no other is taken than that of its first wait: what goes on runs in the asynchronous context of
+ * fifth of all CPU time on Deno, and about 3 % on Node (paired bursts against the code before, as `npm run cpu --
+ * --against` makes them). Here the fiber's loop is entered directly, so no other is taken than that of its first wait: what goes on runs in the asynchronous context of
  * whatever woke it, and a store that a session has entered by itself does not last beyond a wait. Effect's own context is
  * not touched by any of this. Where a fiber is made otherwise than in 4.1, the usual way is taken.
  */
