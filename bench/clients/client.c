@@ -17,6 +17,10 @@
  *     frozen       so many connections more, which send requests and never read (0)
  *     warmup       seconds that are not measured (1)
  *     seconds      that are (5)
+ *     bursts       what is measured is cut into so many, so that others can have their turn in between: the warm-up and each
+ *                  burst begin with a line on stdin and end with one on stdout, of which the last is the result (0: in one
+ *                  piece, at once)
+ *     lead         seconds of load in front of each burst that are not measured (0)
  *     server       a process whose CPU clock is read when the measured part begins and when it ends
  *     cpu          the CPU that the server has for itself: what others took of it is read at the same moments, and this one
  *                  never sleeps, because whoever sends to one that does pays for waking it
@@ -26,8 +30,8 @@
  * GRACE to come. A connection of churn is ended by a reset: its port is free at once then, where a FIN would leave it in
  * TIME_WAIT for a minute.
  *
- * Service time is from the send of a request to the read of its reply, or of churn from the call to connect; response time
- * from when it was due. All times in nanoseconds; where they are printed seconds, and latencies microseconds.
+ * Service time is from when a request was handed over to the kernel to the read of its reply, or of churn from the call to
+ * connect; response time from when it was due. All times in nanoseconds; where they are printed seconds, and latencies microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -103,11 +107,11 @@ static double percentile(const struct histogram *histogram, double percent) {
 /* ── What was asked for ──────────────────────────────────────────────────────────────────────────────────────────── */
 
 static enum { CLOSED, OPEN, CHURN } mode = CLOSED;
-static int port, many = 1, deep = 1, frozen, server, cpu = -1;
+static int port, many = 1, deep = 1, frozen, server, cpu = -1, bursts;
 static size_t size = 64;
 static bool lines = true;
 static const char *prefix, *fixed_request, *fixed_reply;
-static double rate, warmup = 1, seconds = 5;
+static double rate, warmup = 1, seconds = 5, lead;
 
 static double number(const char *key, const char *text, double least, double most) {
   char *end;
@@ -139,6 +143,8 @@ static void set(const char *key, const char *text) {
   else if (strcmp(key, "frozen") == 0) frozen = (int)number(key, text, 0, MOST);
   else if (strcmp(key, "warmup") == 0) warmup = number(key, text, 0, 3600);
   else if (strcmp(key, "seconds") == 0) seconds = number(key, text, 0.001, 86400);
+  else if (strcmp(key, "bursts") == 0) bursts = (int)number(key, text, 0, MOST);
+  else if (strcmp(key, "lead") == 0) lead = number(key, text, 0, 3600);
   else if (strcmp(key, "server") == 0) server = (int)number(key, text, 1, 1 << 30);
   else if (strcmp(key, "cpu") == 0) cpu = (int)number(key, text, 0, 65535);
   else refuse("client: unknown key %s; see the head of client.c", key);
@@ -153,6 +159,7 @@ static void read_arguments(int count, char **arguments) {
   }
   if (port == 0) refuse("client: wants port=PORT");
   if ((mode == OPEN) != (rate > 0)) refuse("client: rate is for mode=open, which wants one");
+  if (mode == OPEN && bursts > 0) refuse("client: bursts have no schedule, so there are none with mode=open");
   if ((fixed_request == NULL) != (fixed_reply == NULL)) refuse("client: request and reply are given together");
   if (!lines && size < 4) refuse("client: a size of %zu has no room for the 4 bytes of the length", size);
   if (prefix == NULL) prefix = lines ? "echo: " : "";
@@ -319,7 +326,7 @@ static void open_one(struct connection *connection) {
 
 /* Sends what was asked for and is not sent, as far as there is room. */
 static void flush(struct connection *connection) {
-  bool full = false;
+  bool full = false, stamps = mode != CHURN && !connection->is_frozen;
   while (connection->sending < connection->asked && !full) {
     size_t length = 0, offset = connection->sent;
     for (uint64_t index = connection->sending; index < connection->asked && length < BUFFER; index++, offset = 0) {
@@ -330,8 +337,10 @@ static void flush(struct connection *connection) {
     full = taken < (ssize_t)length;
     if (taken <= 0) continue;
     connection->sent += (size_t)taken;
-    connection->sending += connection->sent / request_length;
-    connection->sent %= request_length;
+    uint64_t at = now();
+    for (; connection->sent >= request_length; connection->sent -= request_length, connection->sending++) {
+      if (stamps) connection->moments[connection->sending % (uint64_t)deep].sent = at;
+    }
   }
   if (full == connection->waits) return;
   connection->waits = full;
@@ -530,16 +539,28 @@ static void print_latency(const char *name, const struct histogram *histogram) {
          percentile(histogram, 90), percentile(histogram, 99), percentile(histogram, 99.9), (double)histogram->max / 1000);
 }
 
-static void print(const struct reading *first, const struct reading *last) {
-  double wall = seconds_of(last->at - first->at), spent = seconds_of(last->server - first->server);
+/* What went on between two readings, in all parts that were measured. */
+static struct reading sum;
+
+static void add(const struct reading *first, const struct reading *last) {
+  sum.at += last->at - first->at;
+  if (last->server >= first->server) sum.server += last->server - first->server;
+  sum.own += last->own - first->own;
+  sum.polled += last->polled - first->polled;
+  sum.busy += last->busy - first->busy;
+  sum.stolen += last->stolen - first->stolen;
+}
+
+static void print(void) {
+  double wall = seconds_of(sum.at), spent = seconds_of(sum.server);
   printf("{\"messages\":%llu,\"seconds\":%.6f", (unsigned long long)messages, wall);
-  if (server > 0 && last->server >= first->server) printf(",\"serverCpu\":%.9f", spent);
-  double polling = seconds_of(last->polled - first->polled), busy = seconds_of(last->own - first->own) - polling;
+  if (sum.server > 0) printf(",\"serverCpu\":%.9f", spent);
+  double polling = seconds_of(sum.polled), busy = seconds_of(sum.own) - polling;
   printf(",\"generatorCpu\":%.9f,\"polling\":%.9f", busy > 0 ? busy : 0, polling);
   if (cpu >= 0) {
-    double elsewhere = last->busy - first->busy - spent;
+    double elsewhere = sum.busy - spent;
     if (server > 0) printf(",\"elsewhere\":%.3f", elsewhere > 0 ? elsewhere : 0);
-    printf(",\"stolen\":%.3f", last->stolen - first->stolen);
+    printf(",\"stolen\":%.3f", sum.stolen);
   }
   printf(",\"errors\":%llu", (unsigned long long)errors);
   if (errors > 0) printf(",\"problem\":\"%s\"", problem);
@@ -548,6 +569,92 @@ static void print(const struct reading *first, const struct reading *last) {
   print_latency("service", &service);
   print_latency("response", &response);
   printf("}\n");
+}
+
+/* Waits until something happens or a moment comes, at most 0.1 s, and lets it happen. Returns when that was. */
+static uint64_t step(uint64_t next) {
+  struct epoll_event events[EVENTS];
+  bool sleeps = mode != OPEN && cpu < 0;
+  uint64_t at = now(), wait = !sleeps || at >= next ? 0 : next - at < second / 10 ? next - at : second / 10;
+  int found = epoll_wait(poll_fd, events, EVENTS, (int)((wait + 999999) / 1000000));
+  if (found < 0 && errno != EINTR) die("epoll_wait");
+  uint64_t after = now();
+  if (found == 0 && !sleeps) polled += after - at;
+  for (int index = 0; index < found; index++) happened(events[index].data.ptr, events[index].events);
+  return after;
+}
+
+static void begin(void) {
+  for (int index = 0; index < many; index++) {
+    if (mode == CHURN) begin_churn(&connections[index]);
+    else if (connections[index].socket >= 0) ask_and_flush(&connections[index], (unsigned)deep);
+  }
+}
+
+/* The warm-up and what is measured without a break: the server is under load at both ends of it. */
+static void in_one_piece(void) {
+  until = UINT64_MAX; /* what all connections ask at first may itself take long */
+  if (mode != OPEN) begin();
+  began = now();
+  from = began + (uint64_t)(warmup * (double)second);
+  until = from + (uint64_t)(seconds * (double)second);
+  due_in_all = (uint64_t)(rate * (warmup + seconds));
+  struct reading first = {0}, last = {0};
+  for (;;) {
+    uint64_t at = step(now() < from ? from : now() < until ? until : UINT64_MAX);
+    if (!measuring && first.at == 0 && at >= from) {
+      first = take_reading(), measuring = true;
+      if (mode != OPEN) {
+        from = first.at, until = from + (uint64_t)(seconds * (double)second);
+        due_measured = replied_measured = 0;
+      }
+    }
+    if (measuring && at >= until) last = take_reading(), measuring = false;
+    if (mode == OPEN) dispatch(now());
+    if (left == 0 && mode != CHURN) break;
+    if (last.at == 0) continue;
+    bool rest = in_flight > 0 || (mode == OPEN && dispatched < due_in_all);
+    if (!rest || at >= until + grace) break;
+  }
+  if (first.at == 0) first = take_reading();
+  if (last.at == 0) last = take_reading();
+  add(&first, &last);
+}
+
+static void wait_for_turn(void) {
+  for (;;) {
+    char byte = '\n';
+    ssize_t length = read(STDIN_FILENO, &byte, 1);
+    if (length == 0) exit(0); /* whoever gave the turns is gone */
+    if (length < 0 && errno != EINTR) die("stdin");
+    if (length == 1 && byte == '\n') return;
+  }
+}
+
+/*
+ * The warm-up, and then burst by burst. The server is under load when it begins to be measured, because others had the
+ * processor's caches before, and has nothing to do any more when that ends.
+ */
+static void in_bursts(void) {
+  for (int burst = 0; burst <= bursts; burst++) {
+    wait_for_turn();
+    uint64_t at = now();
+    from = at + (uint64_t)((burst == 0 ? warmup : lead) * (double)second);
+    until = from + (burst == 0 ? 0 : (uint64_t)(seconds / bursts * (double)second));
+    struct reading first = {0}, last;
+    begin();
+    while (left > 0 || mode == CHURN) {
+      at = step(at < from ? from : at < until ? until : UINT64_MAX);
+      if (burst > 0 && first.at == 0 && at >= from) first = take_reading(), measuring = true;
+      if (at >= until && (in_flight == 0 || at >= until + grace)) break;
+    }
+    last = take_reading();
+    measuring = false;
+    if (first.at > 0) add(&first, &last);
+    if (burst == bursts) return;
+    printf("\n");
+    fflush(stdout);
+  }
 }
 
 int main(int count, char **arguments) {
@@ -571,46 +678,11 @@ int main(int count, char **arguments) {
     connections[index].moments = moments + (index < many ? (size_t)index * (size_t)deep : 0);
     if (mode != CHURN || index >= many) open_one(&connections[index]);
   }
+  for (int index = many; index < many + frozen; index++) push(&connections[index]);
 
-  for (int index = 0; index < many + frozen; index++) {
-    if (index >= many) push(&connections[index]);
-    else if (mode == CLOSED) ask_and_flush(&connections[index], (unsigned)deep);
-    else if (mode == CHURN) begin_churn(&connections[index]);
-  }
+  if (bursts == 0) in_one_piece();
+  else in_bursts();
 
-  /* Now, because what all connections ask at first may itself take long. */
-  began = now();
-  from = began + (uint64_t)(warmup * (double)second);
-  until = from + (uint64_t)(seconds * (double)second);
-  due_in_all = (uint64_t)(rate * (warmup + seconds));
-  struct reading first = {0}, last = {0};
-  bool sleeps = mode != OPEN && cpu < 0;
-  for (;;) {
-    struct epoll_event events[EVENTS];
-    uint64_t at = now(), next = at < from ? from : at < until ? until : at + second / 10;
-    int patience = (int)((next - at + 999999) / 1000000);
-    int found = epoll_wait(poll_fd, events, EVENTS, !sleeps ? 0 : patience > 100 ? 100 : patience);
-    if (found < 0 && errno != EINTR) die("epoll_wait");
-    if (found == 0 && !sleeps) polled += now() - at;
-    at = now();
-    if (!measuring && first.at == 0 && at >= from) {
-      first = take_reading(), measuring = true;
-      if (mode != OPEN) {
-        from = first.at, until = from + (uint64_t)(seconds * (double)second);
-        due_measured = replied_measured = 0;
-      }
-    }
-    if (measuring && at >= until) last = take_reading(), measuring = false;
-    for (int index = 0; index < found; index++) happened(events[index].data.ptr, events[index].events);
-    if (mode == OPEN) dispatch(now());
-    if (left == 0 && mode != CHURN) break;
-    if (last.at == 0) continue;
-    bool rest = in_flight > 0 || (mode == OPEN && dispatched < due_in_all);
-    if (!rest || at >= until + grace) break;
-  }
-
-  if (first.at == 0) first = take_reading();
-  if (last.at == 0) last = take_reading();
   uint64_t never = 0;
   for (int index = 0; index < many; index++) never += connections[index].asked - connections[index].answered;
   if (mode == OPEN) never += due_in_all - dispatched;
@@ -618,6 +690,6 @@ int main(int count, char **arguments) {
     went_wrong("%llu requests were never answered", (unsigned long long)never);
     errors += never - 1;
   }
-  print(&first, &last);
+  print();
   return 0;
 }
