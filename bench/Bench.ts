@@ -2,6 +2,7 @@
  * A plan carried out: trial by trial, each kept as soon as it is made, those that do not count made again at the end.
  * Nothing is printed or written here; who asks is told of every trial.
  */
+import { Random } from "../load/Random.ts"
 import type { Contenders } from "./Contenders.ts"
 import { judge } from "./Gate.ts"
 import { swapped } from "./Machine.ts"
@@ -10,16 +11,19 @@ import type { Cell, Trial } from "./Result.ts"
 import { highest } from "./Scenarios.ts"
 import { median } from "./Statistics.ts"
 import { allocation } from "./trials/allocation.ts"
-import { echo, workers } from "./trials/echo.ts"
+import { open, workers } from "./trials/echo.ts"
 import { idle } from "./trials/idle.ts"
 import { service, simulator } from "./trials/own.ts"
 import { start } from "./trials/start.ts"
 import type { Ask, Made, Tools } from "./trials/Trial.ts"
+import { turns } from "./trials/turns.ts"
 
 /** What is told. */
 export interface Watch {
-  /** A trial was made; `trials` are all so far, this one included. Resolves when they are kept. */
-  readonly trial: (trial: Trial, trials: ReadonlyArray<Trial>) => void
+  /** These are going to be made: one, or by turns all of a round. */
+  readonly begins: (steps: ReadonlyArray<Plan.Step>) => void
+  /** They were made; `trials` are all so far, these included. */
+  readonly made: (made: ReadonlyArray<Trial>, trials: ReadonlyArray<Trial>) => void
   /** A contender is not asked again, because it could not be measured whenever it was. */
   readonly gaveUp: (contender: string, reason: string) => void
   /** Ends the run; a trial that is being made then counts as never begun. */
@@ -45,17 +49,22 @@ export const run = async (plan: Plan.Plan, before: ReadonlyArray<Trial>, tools: 
   const missing: Array<Contenders["missing"][number]> = []
   const hasGivenUp = (contender: string): boolean => (failures.get(contender) ?? 0) >= failuresAllowed
   for (;;) {
-    const step = Plan.left(plan, trials).find(({ contender }) => !hasGivenUp(contender))
-    if (step === undefined) return { trials, missing, finished: true }
-    const made = await Promise.race([attempt(plan, step, trials, tools), aborted(watch.stop)])
+    const steps = Plan.together(plan, Plan.left(plan, trials, hasGivenUp))
+    if (steps.length === 0) return { trials, missing, finished: true }
+    watch.begins(steps)
+    const made = await Promise.race([attempt(plan, steps, trials, tools), aborted(watch.stop)])
     if (made === undefined || watch.stop.aborted) return { trials, missing, finished: false }
-    trials.push(made.trial)
-    failures.set(step.contender, made.failed ? (failures.get(step.contender) ?? 0) + 1 : 0)
-    watch.trial(made.trial, trials)
-    if (!hasGivenUp(step.contender)) continue
-    const reason = made.trial.void.join("; ")
-    missing.push({ name: step.contender, reason })
-    watch.gaveUp(step.contender, reason)
+    // All at once: a round by turns is whole or was never made.
+    trials.push(...made.map(({ trial }) => trial))
+    watch.made(made.map(({ trial }) => trial), trials)
+    for (const { trial, failed } of made) {
+      const { contender } = trial
+      failures.set(contender, failed ? (failures.get(contender) ?? 0) + 1 : 0)
+      if (!failed || !hasGivenUp(contender)) continue
+      const reason = trial.void.join("; ")
+      missing.push({ name: contender, reason })
+      watch.gaveUp(contender, reason)
+    }
   }
 }
 
@@ -65,41 +74,51 @@ const aborted = (signal: AbortSignal): Promise<undefined> =>
     else signal.addEventListener("abort", () => resolve(undefined), { once: true })
   })
 
+/** Makes trials that belong together: one, or by turns all of a round. */
 const attempt = async (
   plan: Plan.Plan,
-  step: Plan.Step,
+  steps: ReadonlyArray<Plan.Step>,
   trials: ReadonlyArray<Trial>,
   tools: Tools,
-): Promise<{ readonly trial: Trial; readonly failed: boolean }> => {
-  const cell = plan.cells.find(({ id }) => id === step.cell)!
-  const program = tools.programs.get(step.contender)!
+): Promise<ReadonlyArray<{ readonly trial: Trial; readonly failed: boolean }>> => {
+  const { warmup, seconds } = plan
+  const { round, ...first } = steps[0]! // there is one at least
+  const cell = plan.cells.find(({ id }) => id === first.cell)!
   const startedAt = new Date().toISOString()
   const swappedBefore = swapped()
-  const reached = reaches(trials, step.contender)
-  let failed = false
-  const made = await trialOf(cell)(
-    { cell, program, warmup: plan.warmup, seconds: plan.seconds, highest: reached },
-    tools,
-  )
-    .catch((error: unknown): Made => {
-      failed = true
-      const reason = error instanceof Error ? error.message : String(error)
-      return { measures: {}, errors: 0, problems: [reason.replace(/\s+/g, " ").slice(0, 400)] }
-    })
+  const asks = steps.map(({ contender }): Ask => ({
+    cell,
+    program: tools.programs.get(contender)!,
+    warmup,
+    seconds,
+    highest: reaches(trials, contender),
+  }))
+  const outcomes = Plan.isByTurns(cell)
+    ? await turns(asks, tools, new Random(plan.seed, round))
+    : await Promise.allSettled(asks.map((ask) => trialOf(cell)(ask, tools)))
   const pages = (swapped() ?? 0) - (swappedBefore ?? 0)
-  const problems = pages === 0 ? made.problems : [...made.problems, `${pages} pages were swapped`]
-  const judged = judge({ ...made, scenario: cell.scenario, problems })
-  return { trial: { ...step, startedAt, ...judged, measures: made.measures }, failed }
+  return outcomes.map((outcome, index) => {
+    const made = outcome.status === "fulfilled" ? outcome.value : failure(outcome.reason)
+    const problems = pages === 0 ? made.problems : [...made.problems, `${pages} pages were swapped`]
+    const judged = judge({ ...made, scenario: cell.scenario, problems })
+    const trial = { ...steps[index]!, startedAt, ...judged, measures: made.measures } // an outcome for each step
+    return { trial, failed: outcome.status === "rejected" }
+  })
+}
+
+const failure = (error: unknown): Made => {
+  const reason = error instanceof Error ? error.message : String(error)
+  return { measures: {}, errors: 0, problems: [reason.replace(/\s+/g, " ").slice(0, 400)] }
 }
 
 const trialOf = (cell: Cell): (ask: Ask, tools: Tools) => Promise<Made> => {
   switch (cell.scenario) {
     case "echo":
-      return cell.framing === "own" ? service : echo
+    case "churn":
+      return service // what is not measured by turns
     case "latency":
     case "frozen":
-    case "churn":
-      return echo
+      return open
     case "workers":
       return workers
     case "idle":

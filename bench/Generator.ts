@@ -17,6 +17,18 @@ export interface Generator {
   readonly title: string
   /** `cpu`: the only one that it may use. Rejects only when there is no measurement at all. */
   readonly run: (load: Load, options?: { readonly cpu?: number | undefined }) => Promise<Loaded>
+  /** The same in parts, with pauses in between that belong to others. For what has no schedule and no frozen peers. */
+  readonly parts: (load: Load, options?: { readonly cpu?: number | undefined }) => Promise<Parts>
+}
+
+/** A load in parts. What is measured is the sum of all but the first one, which is the warm-up. */
+export interface Parts {
+  /** How many there are, the warm-up included. */
+  readonly count: number
+  /** Makes the next one; the last one says what was measured. Rejects when there is no measurement. */
+  readonly next: () => Promise<Loaded | undefined>
+  /** Ends it, wherever it is. */
+  readonly stop: () => Promise<void>
 }
 
 export interface GeneratorOptions {

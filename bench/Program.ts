@@ -222,6 +222,73 @@ export const run = (
     })
   })
 
+/** A program that goes on for a line on stdin, and answers each with one on stdout. */
+export interface Conversation {
+  /** Sends an empty line and gives the next line of the program. Rejects when it ends or is silent for so many seconds. */
+  readonly next: (seconds: number) => Promise<string>
+  /** Kills it and waits for its end. */
+  readonly stop: () => Promise<void>
+}
+
+/** Starts such a program, on one CPU if that is asked for. */
+export const converse = (
+  command: ReadonlyArray<string>,
+  { cpu }: { readonly cpu?: number | undefined } = {},
+): Conversation => {
+  const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+  const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
+  remember(child)
+  const said: Array<string> = []
+  let rest = ""
+  let stderr = ""
+  let over: string | undefined
+  let told: () => void = () => {}
+  child.stdin.on("error", () => {}) // it has ended, and says so below
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    if (stderr.length < 65_536) stderr += chunk
+  })
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n")
+    rest = lines.pop()!
+    said.push(...lines)
+    told()
+  })
+  const end = (why: string): void => {
+    alive.delete(child)
+    over ??= why
+    told()
+  }
+  const ended = new Promise<void>((resolve) =>
+    child.on("error", ({ message }) => end(message)).on("close", (code, signal) => {
+      end(`it ended with ${code ?? signal}`)
+      resolve()
+    })
+  )
+  return {
+    next: (seconds) =>
+      new Promise((resolve, reject) => {
+        const timer = setTimeout(() => {
+          over ??= `it said nothing within ${seconds} s`
+          told()
+        }, seconds * 1_000)
+        told = () => {
+          const line = said.shift()
+          if (line === undefined && over === undefined) return
+          clearTimeout(timer)
+          told = () => {}
+          if (line !== undefined) resolve(line)
+          else reject(new Error(`${command.join(" ")}: ${over}; it wrote: ${stderr.trim() || "nothing"}`))
+        }
+        child.stdin.write("\n")
+        told()
+      }),
+    stop: async () => {
+      child.kill("SIGKILL")
+      await ended
+    },
+  }
+}
+
 // A child must not outlive this process.
 const alive = new Set<ChildProcess>()
 const remember = (child: ChildProcess): void => {

@@ -16,34 +16,72 @@ const late = 98
 /** Whichever runtime runs this makes the load as well. */
 const runtime: RuntimeName = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node"
 
+/** Into so many runs what is measured is cut; a process starts for each. */
+const runs = 4
+
 /**
  * The warm-up is a run of its own, so that the server's CPU time before and after the other is that of what was measured
  * (and of connecting). Its contents are all alike; of what others took on the server's CPU it knows nothing.
  */
-export const make = ({ main }: GeneratorOptions): Generator => ({
-  id: "load",
-  title: `anyport load on ${runtime} ${process.versions[runtime] ?? ""}`,
-  run: async (load, { cpu } = {}) => {
-    const { port, frozen = 0, warmup, seconds, server } = load
-    const sockets = Array.from({ length: frozen }, () => freeze(port, load))
-    try {
-      const once = async (duration: number): Promise<Result.Result> => {
-        const command = [...runtimeCommand(runtime), main, ...asked(load, duration)]
-        const { stdout } = await run(command, { cpu, seconds: duration + patience, accepted: [0, late] })
-        const result = Result.decode(stdout)
-        if (typeof result === "object" && "problem" in result) throw new Error(result.problem)
-        return result
+export const make = ({ main }: GeneratorOptions): Generator => {
+  /** One run, of which all is measured. */
+  const measure = async (load: Load, duration: number, cpu: number | undefined): Promise<Loaded> => {
+    const command = [...runtimeCommand(runtime), main, ...asked(load, duration)]
+    const spent = () => load.server === undefined ? undefined : cpuSeconds(load.server.pid)
+    const before = spent()
+    const { stdout } = await run(command, { cpu, seconds: duration + patience, accepted: [0, late] })
+    const after = spent()
+    const result = Result.decode(stdout)
+    if (typeof result === "object" && "problem" in result) throw new Error(result.problem)
+    return loaded(result, after === undefined ? undefined : after - before!)
+  }
+  return {
+    id: "load",
+    title: `anyport load on ${runtime} ${process.versions[runtime] ?? ""}`,
+    run: async (load, { cpu } = {}) => {
+      const { port, frozen = 0, warmup, seconds } = load
+      const sockets = Array.from({ length: frozen }, () => freeze(port, load))
+      try {
+        const before = warmup > 0 ? await measure(load, warmup, cpu) : undefined
+        const measured = await measure(load, seconds, cpu)
+        return { ...measured, errors: (before?.errors ?? 0) + measured.errors }
+      } finally {
+        sockets.forEach((socket) => socket.destroy())
       }
-      const before = warmup > 0 ? await once(warmup) : undefined
-      const spent = server === undefined ? undefined : cpuSeconds(server.pid)
-      const result = await once(seconds)
-      const serverCpu = server === undefined ? undefined : cpuSeconds(server.pid) - spent!
-      return loaded(result, (before?.errors.total ?? 0) + result.errors.total, serverCpu)
-    } finally {
-      sockets.forEach((socket) => socket.destroy())
-    }
-  },
-})
+    },
+    parts: (load, { cpu } = {}) => {
+      const count = 1 + runs
+      const parts: Array<Loaded> = []
+      return Promise.resolve({
+        count,
+        next: async () => {
+          parts.push(await measure(load, parts.length === 0 ? load.warmup : load.seconds / runs, cpu))
+          return parts.length === count ? together(parts) : undefined
+        },
+        stop: () => Promise.resolve(), // a run ends by itself
+      })
+    },
+  }
+}
+
+/** What the parts behind the first say together; latencies are of the last one, since those of a closed run say nothing. */
+const together = ([warmup, ...parts]: ReadonlyArray<Loaded>): Loaded => {
+  const sum = (of: (one: Loaded) => number | undefined): number =>
+    parts.reduce((total, one) => total + (of(one) ?? 0), 0)
+  const last = parts.at(-1)! // there is one at least
+  const problem = [warmup!, ...parts].find(({ problem }) => problem !== undefined)?.problem // the first is always there
+  return {
+    ...last,
+    messages: sum(({ messages }) => messages),
+    seconds: sum(({ seconds }) => seconds),
+    ...last.serverCpu === undefined ? {} : { serverCpu: sum(({ serverCpu }) => serverCpu) },
+    generatorCpu: sum(({ generatorCpu }) => generatorCpu),
+    errors: warmup!.errors + sum(({ errors }) => errors),
+    ...problem === undefined ? {} : { problem },
+    sent: sum(({ sent }) => sent),
+    replies: sum(({ replies }) => replies),
+  }
+}
 
 const asked = (load: Load, duration: number): ReadonlyArray<string> => {
   const { port, mode, connections, inFlight, size, framing, prefix, rate } = load
@@ -59,7 +97,7 @@ const asked = (load: Load, duration: number): ReadonlyArray<string> => {
   ]
 }
 
-const loaded = (result: Result.Result, errors: number, serverCpu: number | undefined): Loaded => {
+const loaded = (result: Result.Result, serverCpu: number | undefined): Loaded => {
   const { measured, rates, counts, latency, generator } = result
   const [problem] = Object.keys(result.errors.byKind)
   return {
@@ -67,7 +105,7 @@ const loaded = (result: Result.Result, errors: number, serverCpu: number | undef
     seconds: measured / 1_000,
     ...serverCpu === undefined ? {} : { serverCpu },
     generatorCpu: generator.cpuMillis / 1_000,
-    errors: errors + counts.unsent,
+    errors: result.errors.total + counts.unsent,
     ...problem === undefined ? {} : { problem },
     ...rates.target === undefined ? {} : { target: rates.target, achieved: rates.achieved },
     sent: counts.sent,

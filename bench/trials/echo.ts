@@ -1,6 +1,6 @@
 /**
- * Trials under load: closed, by a schedule, with peers that never read, of connections that come and go, and of several
- * workers. The generator compares every byte.
+ * Trials of one contender under load: by a schedule, also with peers that never read, and of several workers. The
+ * generator compares every byte.
  */
 import type { Load, Loaded } from "../Generator.ts"
 import { cpuSeconds } from "../Program.ts"
@@ -12,21 +12,19 @@ import { family } from "./processes.ts"
 /** Most of a connection that may wait for its replies while a schedule goes on. */
 const deepest = 1_024
 
-/** One contender under load, as its cell says. */
-export const echo = async (ask: Ask, tools: Tools): Promise<Made> => {
+/** One contender under a schedule, a share of what it can do at most; of a `frozen` cell beside peers that never read. */
+export const open = async (ask: Ask, tools: Tools): Promise<Made> => {
   const { cell, program, highest } = ask
   const { generator, cpus } = tools
-  if (cell.share !== undefined && highest === undefined) {
-    return lost("no trial that counts says what it reaches at most")
-  }
-  const open = cell.share !== undefined
+  if (highest === undefined) return lost("no trial that counts says what it reaches at most")
   return await during(program, { cpu: cpus?.server }, async (child) => {
-    const connections = cell.connections ?? 1
+    const load = loadOf(ask, child.port)
     const loaded = await generator.run({
-      ...loadOf(ask, child.port),
-      mode: open ? "open" : cell.scenario === "churn" ? "churn" : "closed",
-      ...open ? { rate: Math.round(highest! * cell.share!), inFlight: deepest } : {},
-      ...cell.scenario === "frozen" ? { frozen: Math.max(1, Math.round(connections * frozenShare)) } : {},
+      ...load,
+      mode: "open",
+      rate: Math.round(highest * cell.share!), // a schedule has one
+      inFlight: deepest,
+      ...cell.scenario === "frozen" ? { frozen: Math.max(1, Math.round(load.connections * frozenShare)) } : {},
       server: { pid: child.pid, cpu: cpus?.server },
     }, { cpu: cpus?.client })
     return madeOf(loaded)

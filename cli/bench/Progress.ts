@@ -32,28 +32,38 @@ export class Progress {
     this.#plan = plan
   }
 
-  /** A trial was made; `all` are those of the run so far. */
-  trial(trial: Trial, all: ReadonlyArray<Trial>): void {
+  /** By turns nothing is known of anybody until it is of all. */
+  begins(steps: ReadonlyArray<Plan.Step>): void {
+    const [step] = steps
+    if (step === undefined || steps.length === 1) return
+    const time = Units.time(Plan.duration(this.#plan, steps) * 1_000)
+    say(`${step.cell}, round ${step.round}: ${steps.length} contenders by turns, about ${time}`)
+  }
+
+  /** Trials were made; `all` are those of the run so far. */
+  made(made: ReadonlyArray<Trial>, all: ReadonlyArray<Trial>): void {
     const left = Plan.left(this.#plan, all)
-    this.#made++
-    this.#expected += Plan.duration(this.#plan, [trial])
+    this.#made += made.length
+    this.#expected += Plan.duration(this.#plan, made)
     // What was expected is corrected by what it took so far, once that says something.
     const pace = this.#made < 5 ? 1 : (performance.now() - this.#began) / 1_000 / this.#expected
     const rest = left.length === 0
       ? "done"
       : `${left.length} left, ${Units.time(Plan.duration(this.#plan, left) * pace * 1_000)}`
-    const cell = this.#plan.cells.find(({ id }) => id === trial.cell)!
     const [cells, contenders] = [this.#plan.cells, this.#plan.contenders].map((all) =>
       Math.max(...all.map(({ id }) => id.length))
     )
-    say(
-      [
-        trial.cell.padEnd(cells ?? 0),
-        trial.contender.padEnd(contenders ?? 0),
-        said(trial, cell).padEnd(38),
-        `(${rest})`,
-      ].join("  "),
-    )
+    for (const trial of made) {
+      const cell = this.#plan.cells.find(({ id }) => id === trial.cell)!
+      say(
+        [
+          trial.cell.padEnd(cells ?? 0),
+          trial.contender.padEnd(contenders ?? 0),
+          said(trial, cell).padEnd(38),
+          `(${rest})`,
+        ].join("  "),
+      )
+    }
   }
 }
 

@@ -58,9 +58,10 @@ export const bench = Effect.fnUntraced(function* (input: Input, exit: (code: num
   const progress = new Progress(plan)
   const done = yield* Effect.promise(() =>
     Bench.run(plan, trials, tools, {
-      trial: (trial, trials) => {
+      begins: (steps) => progress.begins(steps),
+      made: (made, trials) => {
         keep({ ...described, startedAt, trials })
-        progress.trial(trial, trials)
+        progress.made(made, trials)
       },
       gaveUp: (contender, reason) => say(`${contender} is asked no more: ${reason}`),
       stop: stop.signal,

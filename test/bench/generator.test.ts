@@ -4,6 +4,7 @@
  */
 import { createServer, type Server, type Socket } from "node:net"
 import process from "node:process"
+import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import * as C from "../../bench/clients/c.ts"
 import * as Compiler from "../../bench/Compiler.ts"
@@ -81,6 +82,42 @@ const contract = (name: string, prepare: () => Promise<Generator>): void => {
       expect(generatorCpu).toBeGreaterThan(0)
     })
 
+    it("makes the same in parts, of which the first is not measured", async () => {
+      const port = await serve(lines("echo: "))
+      const parts = await generator.parts({ ...load, port, inFlight: 4, server: { pid: process.pid } })
+      try {
+        for (let part = 1; part < parts.count; part++) expect(await parts.next()).toBeUndefined()
+        const { errors, messages, seconds, serverCpu, sent, replies } = (await parts.next())!
+        expect([errors, replies]).toEqual([0, sent])
+        expect(messages).toBeGreaterThan(50)
+        expect(seconds).toBeGreaterThan(0.2)
+        expect(seconds).toBeLessThan(3)
+        expect(serverCpu).toBeGreaterThan(0)
+      } finally {
+        await parts.stop()
+      }
+    })
+
+    it("makes no load between its parts", async () => {
+      let received = 0
+      const answer = lines("echo: ")
+      const port = await serve((socket) => {
+        socket.on("data", () => received++)
+        answer(socket)
+      })
+      const parts = await generator.parts({ ...load, port })
+      try {
+        await parts.next()
+        await parts.next()
+        const before = received
+        expect(before).toBeGreaterThan(0)
+        await sleep(200)
+        expect(received).toBe(before)
+      } finally {
+        await parts.stop()
+      }
+    })
+
     it("asks by a schedule, and says what was due and what came of it", async () => {
       const port = await serve(lines(""))
       const { errors, target, achieved, response, service } = await generator.run({
@@ -150,6 +187,9 @@ const contract = (name: string, prepare: () => Promise<Generator>): void => {
       const port = await serve(() => {})
       await new Promise((resolve) => servers.pop()!.close(resolve))
       await expect(generator.run({ ...load, port })).rejects.toThrow()
+      const parts = await generator.parts({ ...load, port })
+      await expect(parts.next()).rejects.toThrow()
+      await parts.stop()
     })
   })
 }
@@ -173,6 +213,26 @@ describe.skipIf("reason" in compiled)("with a compiler", () => {
       expect(messages).toBeGreaterThan(0)
     } finally {
       await server.stop()
+    }
+  })
+
+  it("counts a connection that was lost between two parts as an error, and goes on with the others", async () => {
+    const sockets: Array<Socket> = []
+    const answer = lines("echo: ")
+    const port = await serve((socket) => {
+      sockets.push(socket)
+      answer(socket)
+    })
+    const parts = await (await make({ main })).generator.parts({ ...load, port })
+    try {
+      await parts.next()
+      sockets[0]!.destroy()
+      for (let part = 2; part < parts.count; part++) await parts.next()
+      const { errors, messages, problem } = (await parts.next())!
+      expect([errors, problem]).toEqual([1, expect.stringContaining("was lost")])
+      expect(messages).toBeGreaterThan(10)
+    } finally {
+      await parts.stop()
     }
   })
 

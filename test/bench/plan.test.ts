@@ -127,35 +127,82 @@ describe("a plan", () => {
   })
 })
 
+const made = (step: Plan.Step, why: ReadonlyArray<string> = []): Trial => ({
+  ...step,
+  startedAt: "",
+  void: why,
+  notes: [],
+  measures: {},
+})
+const disturbed = ["others took 8 %"]
+
 describe("what is left of a plan", () => {
-  const plan = full({ only: [highest], trials: 2, contenders: everybody.slice(0, 2) })
-  const made = (step: Plan.Step, why: ReadonlyArray<string> = []): Trial => ({
-    ...step,
-    startedAt: "",
-    void: why,
-    notes: [],
-    measures: {},
+  const plan = full({
+    only: ["start"],
+    trials: 2,
+    contenders: everybody.filter(({ id }) => /^anyport(-file)?-node/.test(id)),
   })
   const [first, second] = plan.steps as [Plan.Step, Plan.Step]
 
   it("is exactly what was not made, in order", () => {
+    expect(plan.steps).toHaveLength(4)
     expect(Plan.left(plan, [])).toEqual(plan.steps)
     expect(Plan.left(plan, [made(second)])).toEqual(plan.steps.filter((step) => step !== second))
     expect(Plan.left(plan, plan.steps.map((step) => made(step)))).toEqual([])
   })
 
   it("ends with what did not count, twice at most", () => {
-    const failed = made(first, ["others took 8 %"])
+    const failed = made(first, disturbed)
     expect(Plan.left(plan, [failed])).toEqual([...plan.steps.slice(1), first])
     expect(Plan.left(plan, [failed, failed]).at(-1)).toEqual(first)
     expect(Plan.left(plan, [failed, failed, failed])).toEqual(plan.steps.slice(1))
     expect(Plan.left(plan, [failed, made(first)])).toEqual(plan.steps.slice(1))
   })
 
+  it("has nothing of whom is asked no more", () => {
+    const others = plan.steps.filter(({ contender }) => contender !== first.contender)
+    expect(Plan.left(plan, [], (contender) => contender === first.contender)).toEqual(others)
+  })
+
   it("repeats what did not count before the schedules that are a share of it", () => {
     const plan = full({ only: ["latency-50"], trials: 1, contenders: everybody.slice(0, 1) })
     const [reached, scheduled] = plan.steps as [Plan.Step, Plan.Step]
     expect([reached.cell, scheduled.cell]).toEqual([highest, "latency-50"])
-    expect(Plan.left(plan, [made(reached, ["others took 8 %"])])).toEqual([reached, scheduled])
+    expect(Plan.left(plan, [made(reached, disturbed)])).toEqual([{ ...reached, round: 2 }, scheduled])
+  })
+})
+
+describe("by turns", () => {
+  const three = everybody.filter(({ id }) => /^(anyport|hand|naive)-node/.test(id))
+  const plan = full({ only: [highest], trials: 5, contenders: three })
+  const round = (number: number) => plan.steps.filter((step) => step.round === number)
+
+  it("all contenders of a round are measured at once, and all others alone", () => {
+    expect(Plan.together(plan, plan.steps).map(({ contender }) => contender).toSorted()).toEqual(
+      three.map(({ id }) => id).toSorted(),
+    )
+    expect(new Set(Plan.together(plan, plan.steps).map(({ round }) => round)).size).toBe(1)
+    const alone = full({ only: ["start"] })
+    expect(Plan.together(alone, alone.steps)).toEqual(alone.steps.slice(0, 1))
+    expect(Plan.together(plan, [])).toEqual([])
+  })
+
+  it("nobody is measured again alone: a round of all is added while one has too few trials that count, at most two", () => {
+    const victim = plan.steps[0]!.contender
+    const trials = (voids: ReadonlyArray<number>, rounds = 5): ReadonlyArray<Trial> =>
+      Array.from({ length: rounds }, (_, index) => index + 1).flatMap((number) =>
+        round(1).map((step) => {
+          const isVoid = step.contender === victim && voids.includes(number)
+          return made({ ...step, round: number }, isVoid ? disturbed : [])
+        })
+      )
+    expect(Plan.left(plan, trials([1, 2]))).toEqual([]) // three of five do
+    const added = Plan.left(plan, trials([1, 2, 3]))
+    expect(added.map(({ contender }) => contender).toSorted()).toEqual(three.map(({ id }) => id).toSorted())
+    expect(new Set(added.map(({ round }) => round))).toEqual(new Set([6]))
+    expect(Plan.left(plan, trials([1, 2, 3], 6))).toEqual([])
+    expect(Plan.left(plan, trials([1, 2, 3, 6], 6)).map(({ round }) => round)).toEqual([7, 7, 7])
+    expect(Plan.left(plan, trials([1, 2, 3, 6, 7], 7))).toEqual([])
+    expect(Plan.left(plan, trials([1, 2, 3]), (contender) => contender === victim)).toEqual([])
   })
 })
