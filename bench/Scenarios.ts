@@ -173,16 +173,16 @@ export const own = (service: string, client: string): Draft => ({
   bar: false,
 })
 
-/** The simulators against each other, before one server. */
-export const generators: Draft = {
+/** The simulators against each other, before one server: few sessions, and as many as one process is to hold. */
+export const generators: ReadonlyArray<Draft> = [50, 2_000].map((sessions) => ({
   cell: {
-    id: "generators",
+    id: `generators-${sessions}`,
     scenario: "generator",
-    title: "Who makes the load: 50 sessions that ask and wait",
+    title: `Who makes the load: ${sessions.toLocaleString("en-US")} sessions that ask and wait`,
     framing: "lines",
-    connections: 50,
+    connections: sessions,
     inFlight: 1,
   },
   takes: ({ family }) => family === "generator",
   bar: false,
-}
+}))

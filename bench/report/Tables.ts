@@ -6,7 +6,6 @@ import { escape, table } from "../../load/report/Markup.ts"
 import * as Units from "../../load/Units.ts"
 import { type Bar, bars, byTitle, runtimes } from "../Bars.ts"
 import {
-  cellOf,
   counts,
   cpu,
   estimated,
@@ -23,7 +22,6 @@ import {
   toHand,
 } from "../Figures.ts"
 import { amount, intervalOf, runtimeNames } from "../Words.ts"
-import { inCell } from "./Charts.ts"
 
 const names = runtimes.map((runtime) => runtimeNames[runtime])
 
@@ -89,7 +87,7 @@ export const shapes = (figures: Figures): string => {
 
 /** The simulators, before one server. */
 export const simulators = (figures: Figures): string => {
-  const found = inCell(figures, cellOf(figures, { scenario: "generator" }))
+  const found = figures.all.filter(({ cell }) => cell.scenario === "generator")
   if (found.length === 0) return ""
   const spell = (figure: Figure, name: string, unit: "micros" | "count"): string => {
     const found = estimated(figure, named(name))
@@ -97,9 +95,10 @@ export const simulators = (figures: Figures): string => {
   }
   const rows = found.map((figure) => {
     const [made, cost] = [estimated(figure, rate), estimated(figure, generatorCpu)]
-    if (made === undefined) return [figure.contender.title, figure.blank ?? "not told", "", "", "", "", ""]
+    const who = [figure.contender.title, String(figure.cell.connections ?? "")]
+    if (made === undefined) return [...who, figure.blank ?? "not told", "", "", "", "", ""]
     return [
-      figure.contender.title,
+      ...who,
       spell(figure, "sessions", "count"),
       amount(made.median, "rate"),
       spell(figure, "mean", "micros"),
@@ -108,7 +107,8 @@ export const simulators = (figures: Figures): string => {
       cost === undefined ? "–" : intervalOf(cost, "micros"),
     ]
   })
-  return table(["", "sessions held", "requests", "mean", "p99", "errors", "its CPU time a request"], rows, "lrrrrrr")
+  const head = ["", "sessions asked", "held", "requests", "mean", "p99", "errors", "its CPU time a request"]
+  return table(head, rows, "lrrrrrrr")
 }
 
 /** Who or what is not there, and why: contenders that could not take part, and figures that cannot be shown. */

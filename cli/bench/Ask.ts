@@ -85,7 +85,7 @@ export const make = Effect.fnUntraced(function* (input: Input): Effect.fn.Return
 /** The cells among which the plan chooses. `cores`: how many CPUs servers may have. */
 export const draftsOf = (ask: Ask, cores: number): ReadonlyArray<Draft> =>
   ask.kind === "generators"
-    ? [generators]
+    ? generators
     : ask.own === undefined
     ? all(cores)
     : [own(basename(ask.own.service), basename(ask.own.client))]

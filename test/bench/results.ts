@@ -193,7 +193,7 @@ export const result = (story: Story = {}): Result => {
       share: 0.25,
     }, is("anyport", "hand")),
     cell({
-      id: "generators",
+      id: "generators-50",
       scenario: "generator",
       title: "Who makes the load: 50 sessions that ask and wait",
       framing: "lines",
