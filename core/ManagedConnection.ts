@@ -752,9 +752,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     const { rates, overRate, maxFrame } = this.supervisor.settings.limits
     // What is no byte is no frame, but may be their end.
     if (rates === undefined || this.input.length === 0) return limit
-    this.supervisor.deadlines.look()
-    const allowed = Math.min(limit, this.#throttle!.frames(rates, this.supervisor.deadlines))
-    if (allowed > 0) return allowed
+    const { deadlines } = this.supervisor
+    // By a time that is too old fewer are allowed, not more: as long as that is enough, no clock is read.
+    const allowed = this.#throttle!.frames(rates, deadlines)
+    if (allowed >= limit) return limit
+    deadlines.look()
+    const now = Math.min(limit, this.#throttle!.frames(rates, deadlines))
+    if (now > 0) return now
     if (overRate === "wait") this.#waitForRate()
     else if (this.input.decode(out, 1, maxFrame)) {
       out.length = 0

@@ -73,7 +73,7 @@ export class Output<Out> {
   /**
    * Sends a frame behind all that waits; no reply may be staged. It is encoded at once, for whoever sends is told when it
    * cannot be; or later with the others of its turn, where it surely can and all that waits is no more than `mark` bytes.
-   * With 16 lines in flight the latter takes a fifth off what a session costs.
+   * The latter takes a fifth off what a session of lines costs.
    */
   enqueue(frame: Out, mark: number): FrameError | undefined {
     const most = this.#encoder.atMost?.(frame)
