@@ -46,6 +46,11 @@ export interface Decoder<out In> {
  */
 export interface Encoder<in Out> {
   encode(frames: ReadonlyArray<Out>, output: ByteWriter): FrameError | undefined
+  /**
+   * How many bytes a frame becomes at most, where it can surely be written and will not change; else undefined. Frames of
+   * which that is known are sent together, others are written one by one.
+   */
+  atMost?(frame: Out): number | undefined
 }
 
 /** Makes the two halves for a connection. A codec itself is immutable and shared by all connections. */

@@ -48,16 +48,17 @@ export class Deadlines {
   readonly #clock: Clock.Clock
   readonly #fork: (effect: Effect.Effect<void>) => Fiber<void>
   readonly #slots = new Map<number, Set<Deadline>>()
-  #lastLook: bigint
+  readonly #beganAt: bigint
+  #lastLook = 0 // microseconds since then
   #fiber: Fiber<void> | undefined
   #wakesAt = Infinity
-  #sleepsUntil = 0n
+  #sleepsUntil = 0 // microseconds, as the last look
   #passed = 0 // the last slot that was looked into
 
   constructor(context: Context.Context<never>) {
     this.#clock = Context.get(context, Clock.Clock)
     this.#fork = Effect.runForkWith(context)
-    this.#lastLook = this.#clock.monotonicTimeNanosUnsafe()
+    this.#beganAt = this.#clock.monotonicTimeNanosUnsafe()
   }
 
   /** Calls `deadline.expire()` once `millis` have passed, instead of whenever it was armed for before. */
@@ -96,10 +97,11 @@ export class Deadlines {
 
   /** Reads the clock; the time then. For what happens seldom. */
   look(): number {
-    // Whole microseconds; what is left of one counts in the next look, or many looks would make the wheel slow.
-    const micros = (this.#clock.monotonicTimeNanosUnsafe() - this.#lastLook) / 1_000n
-    this.#lastLook += micros * 1_000n
-    const passed = Number(micros) / 1_000
+    // Whole microseconds; what is left of one counts in the next look, or many looks would make the wheel slow. One step
+    // with big integers instead of five, for each of them allocates.
+    const micros = Math.floor(Number(this.#clock.monotonicTimeNanosUnsafe() - this.#beganAt) / 1_000)
+    const passed = (micros - this.#lastLook) / 1_000
+    this.#lastLook = micros
     if (passed > longestStep && this.#slots.size > 0) {
       this.stoppedAt = this.elapsed
       this.resumedAt = this.elapsed + passed
@@ -117,7 +119,7 @@ export class Deadlines {
     this.#fiber = undefined
     sleeping?.interruptUnsafe()
     const millis = Math.max(0, Math.min(slot * slotMillis - this.now, longestSleep))
-    this.#sleepsUntil = this.#lastLook + BigInt(Math.ceil(millis * 1e6))
+    this.#sleepsUntil = this.#lastLook + Math.ceil(millis * 1e3)
     this.#fiber = this.#fork(
       Effect.flatMap(
         Effect.sleep(millis),
@@ -130,7 +132,7 @@ export class Deadlines {
     this.#fiber = undefined
     this.#wakesAt = Infinity
     this.look()
-    this.lag = Math.max(0, Number(this.#lastLook - this.#sleepsUntil) / 1e6)
+    this.lag = Math.max(0, (this.#lastLook - this.#sleepsUntil) / 1e3)
     const current = Math.floor(this.now / slotMillis)
     const expiring: Array<Deadline> = []
     while (this.#passed < current) {

@@ -211,7 +211,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     manners: Manners<NextIn, NextOut>,
     context: Context.Context<never>,
   ): void {
-    if (this.#output.staged) this.#write()
+    if (this.#output.replying) this.#write()
     this.input.become(codec.decoder())
     this.#output.become(codec.encoder())
     this.#manners = manners as unknown as Manners<In, Out> // its frames are this codec's from here on
@@ -245,6 +245,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   // ── State ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get counters(): Counters {
+    this.#output.settle()
     const { bytesReceived, framesReceived } = this.input
     const { bytesSent, framesSent } = this.#output
     return { bytesReceived, bytesSent, framesReceived, framesSent, framesDropped: this.#lanes?.dropped ?? 0 }
@@ -252,11 +253,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
 
   /** Bytes to be sent that the transport has not taken. */
   get unsent(): number {
+    this.#output.settle()
     return this.#output.unsent + this.#dropped
   }
 
   /** Bytes in memory: what was received and is not handled, and what is not sent. */
   get held(): number {
+    this.#output.settle()
     return this.#state === "Ended" ? 0 : this.#queued + this.#transport.sending
   }
 
@@ -377,15 +380,16 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
    */
   send(frame: Out, options?: SendOptions): CloseReason.CloseReason | undefined {
     // What was staged goes first, and may be too much already.
-    if (this.#output.staged) this.#write()
+    if (this.#output.replying) this.#write()
     if (this.#state !== "Open" && this.#state !== "Closing") return this.reason!
     const kind = options?.class
     if (kind !== undefined && kind.full !== "wait" && this.isPaused(Pause.outbox)) {
       return this.#sendLater(frame, kind, options?.key)
     }
-    const error = this.#output.enqueue(frame)
+    const { outboxHigh } = this.supervisor.settings.limits
+    const error = this.#output.enqueue(frame, outboxHigh)
     // A sender that never pauses has to meet the mark before the turn ends.
-    if (this.#output.unsent > this.supervisor.settings.limits.outboxHigh) this.#write()
+    if (this.#output.unsent > outboxHigh) this.#write()
     else if (!this.#dirty) this.#touch()
     return error === undefined ? undefined : CloseReason.encodeFailed(error)
   }
@@ -410,7 +414,8 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   account(): void {
     const { budget } = this.supervisor
     // Asking the runtime what it has in its hands costs a twentieth of a message on Node.
-    const held = budget.bounded ? this.held : this.#queued
+    const queued = this.#queued
+    const held = budget.bounded && this.#state !== "Ended" ? queued + this.#transport.sending : queued
     if (held === this.#held) return
     const before = this.#held
     this.#held = held
@@ -610,8 +615,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     this.account()
     this.#driver.written?.()
     // Unpaused, the driver may have answered more, and begun to end.
-    const left = this.#output.unsent
-    if (left === 0 && !this.#output.staged && this.#state === "Flushing") this.#finishWriting()
+    if (this.#output.empty && this.#state === "Flushing") this.#finishWriting()
     else if (this.#stall === undefined && (this.#state === "Open" || this.#state === "Flushing")) this.#watchWrites()
   }
 
@@ -637,7 +641,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     if (next === undefined) return false
     const { outboxHigh } = this.supervisor.settings.limits
     for (; next !== undefined; next = this.#output.unsent > outboxHigh ? undefined : this.#lanes!.take()) {
-      const error = this.#output.enqueue(next.frame)
+      const error = this.#output.enqueue(next.frame, outboxHigh)
       if (error !== undefined) this.close(CloseReason.encodeFailed(error))
     }
     return true
@@ -748,9 +752,13 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
     const { rates, overRate, maxFrame } = this.supervisor.settings.limits
     // What is no byte is no frame, but may be their end.
     if (rates === undefined || this.input.length === 0) return limit
-    this.supervisor.deadlines.look()
-    const allowed = Math.min(limit, this.#throttle!.frames(rates, this.supervisor.deadlines))
-    if (allowed > 0) return allowed
+    const { deadlines } = this.supervisor
+    // By a time that is too old fewer are allowed, not more: as long as that is enough, no clock is read.
+    const allowed = this.#throttle!.frames(rates, deadlines)
+    if (allowed >= limit) return limit
+    deadlines.look()
+    const now = Math.min(limit, this.#throttle!.frames(rates, deadlines))
+    if (now > 0) return now
     if (overRate === "wait") this.#waitForRate()
     else if (this.input.decode(out, 1, maxFrame)) {
       out.length = 0

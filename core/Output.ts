@@ -26,6 +26,8 @@ export class Output<Out> {
   readonly #writer: ByteWriter
   readonly #outbox = new Outbox()
   #staged: Array<Out> | undefined
+  #sure = 0 // bytes that what is staged becomes at most, where it was sent; 0 where it is replies
+  #failed: FrameError | undefined // of what was said to be sure, to be told by the next write
   #batch = firstBatch
   #blocked = false // the transport took less than it was given, and will say when to try again
 
@@ -35,8 +37,9 @@ export class Output<Out> {
     this.#writer = writer
   }
 
-  /** Encodes what comes by another codec. Nothing may be staged. */
+  /** Encodes what comes by another codec. No reply may be staged. */
   become<Next>(encoder: Encoder<Next>): void {
+    this.settle()
     this.#encoder = encoder as unknown as Encoder<Out> // whoever changes it gives its frames from here on
   }
 
@@ -45,12 +48,19 @@ export class Output<Out> {
     return this.#outbox.size
   }
 
-  get staged(): boolean {
-    return this.#staged !== undefined
+  /** Whether replies are staged. */
+  get replying(): boolean {
+    return this.#staged !== undefined && this.#sure === 0
+  }
+
+  /** Whether nothing waits to be encoded or taken. */
+  get empty(): boolean {
+    return this.#staged === undefined && this.#outbox.size === 0
   }
 
   /** Adds a reply to those of this turn. Returns whether they are enough to be written at once. */
   stage(frame: Out): boolean {
+    if (this.#sure > 0) this.settle()
     const staged = this.#staged
     if (staged === undefined) {
       this.#staged = [frame]
@@ -60,12 +70,32 @@ export class Output<Out> {
     return staged.length >= this.#batch
   }
 
-  /** Encodes a frame behind all that waits in the outbox. Nothing may be staged. */
-  enqueue(frame: Out): FrameError | undefined {
+  /**
+   * Sends a frame behind all that waits; no reply may be staged. It is encoded at once, for whoever sends is told when it
+   * cannot be; or later with the others of its turn, where it surely can and all that waits is no more than `mark` bytes.
+   * The latter takes a fifth off what a session of lines costs.
+   */
+  enqueue(frame: Out, mark: number): FrameError | undefined {
+    const most = this.#encoder.atMost?.(frame)
+    if (most !== undefined && this.#outbox.size + this.#sure + most <= mark) {
+      this.#sure += most
+      if (this.#staged === undefined) this.#staged = [frame]
+      else this.#staged.push(frame)
+      return undefined
+    }
+    this.settle()
     const base = this.#writer.length
     const error = this.#encode([frame])
     this.#spill(base)
     return error
+  }
+
+  /** Encodes what was sent and is not encoded: from now on {@link unsent} says what waits. */
+  settle(): void {
+    if (this.#sure === 0) return
+    const base = this.#writer.length
+    this.#failed ??= this.#encodeStaged(this.#staged!)
+    this.#spill(base)
   }
 
   /**
@@ -77,7 +107,7 @@ export class Output<Out> {
     const outbox = this.#outbox
     const base = writer.length
     if (outbox.size > 0) {
-      const error = this.#staged === undefined ? undefined : this.#encodeStaged(this.#staged)
+      const error = this.#staged === undefined ? this.#failed : this.#encodeStaged(this.#staged)
       this.#spill(base)
       if (!this.#blocked) {
         this.bytesSent += outbox.flush(this.#transport)
@@ -85,7 +115,7 @@ export class Output<Out> {
       }
       return error ?? (outbox.size > 0 ? "Part" : "All")
     }
-    if (this.#staged === undefined) return "All"
+    if (this.#staged === undefined) return this.#failed ?? "All"
     const error = this.#encodeStaged(this.#staged)
     const bytes = writer.bytes.subarray(base, writer.length)
     const { length } = bytes
@@ -106,6 +136,7 @@ export class Output<Out> {
 
   /** Drops everything and returns how many encoded bytes that were. */
   drop(): number {
+    this.settle()
     const { size } = this.#outbox
     this.#outbox.clear()
     this.#staged = undefined
@@ -114,6 +145,7 @@ export class Output<Out> {
 
   #encodeStaged(staged: Array<Out>): FrameError | undefined {
     this.#staged = undefined
+    this.#sure = 0
     const base = this.#writer.length
     const error = this.#encode(staged)
     const mean = (this.#writer.length - base) / staged.length

@@ -229,7 +229,8 @@ export class ReplyDriver<In, Out, Face> implements Driver {
 
   #giveRoom(weight: number): void {
     const { inFlight, deadlines } = this.#connection.supervisor
-    inFlight.give(weight, deadlines.look())
+    // The time is for those who waited. Reading it for each frame was a tenth of a message's CPU time.
+    inFlight.give(weight, inFlight.waiting > 0 ? deadlines.look() : deadlines.now)
   }
 
   #begin(frame: In): void {

@@ -57,7 +57,14 @@ export const make = (options: Options): Codec<string, string> => {
   const accepted = ["replace", "refuse"] as const
   const fatal = Limits.oneOf("Lines", "invalidUtf8", options.invalidUtf8 ?? "replace", accepted) === "refuse"
   const read = readText(new TextDecoder("utf-8", { ignoreBOM: true, fatal }))
-  const encoder: Encoder<string> = { encode: (frames, output) => writeText(config, frames, output) }
+  const encoder: Encoder<string> = {
+    encode: (frames, output) => writeText(config, frames, output),
+    // A unit of UTF-16 becomes three bytes at most, the end of a line two.
+    atMost: (frame) => {
+      const most = frame.length * 3
+      return most > config.maxOutgoing || frame.includes("\n") ? undefined : most + 2
+    },
+  }
   return { decoder: () => new LineDecoder(config, read), encoder: () => encoder }
 }
 

@@ -29,6 +29,61 @@ describe("session", () => {
       expect(peer.writes).toEqual(["echo: a\necho: b\n"])
     }))
 
+  it.effect("what was sent counts at once, although it is written later", () =>
+    Effect.gen(function* () {
+      const counted: Array<unknown> = []
+      const { script } = yield* serve(Service.session(lines, (connection) =>
+        Effect.gen(function* () {
+          yield* connection.receive
+          yield* connection.send("é")
+          counted.push(connection.unsent)
+          yield* connection.send("b")
+          counted.push(connection.counters.framesSent, connection.unsent, connection.held)
+          yield* connection.send("c")
+          yield* connection.receive
+        })))
+      const peer = script.connect()
+      peer.send("x\n")
+      expect(counted).toEqual([3, 2, 5, 7])
+      expect(peer.writes).toEqual(["é\nb\nc\n"])
+    }))
+
+  it.effect("what cannot be written fails its own send, and what stands in front of it arrives", () =>
+    Effect.gen(function* () {
+      const { script } = yield* serve(Service.session(lines, (connection) =>
+        Effect.gen(function* () {
+          yield* connection.send("a")
+          const failed = yield* Effect.flip(connection.send("b\nc"))
+          yield* connection.send(failed._tag)
+          yield* connection.receive
+        })))
+      const peer = script.connect()
+      yield* turns
+      expect(peer.received).toBe("a\nEncodeFailed\n")
+    }))
+
+  it.effect("a session that never waits meets outboxHigh at the byte, and what is cut off then is counted", () =>
+    Effect.gen(function* () {
+      let sent = 0
+      const { script, of } = yield* serve(
+        Service.session(lines, (connection) =>
+          Effect.gen(function* () {
+            yield* connection.receive
+            for (;; sent++) yield* connection.send("x".repeat(9))
+          })),
+        { limits: { outboxHigh: 100, outboxLow: 50 } },
+      )
+      const peer = script.connect()
+      peer.room = 0
+      peer.send("go\n")
+      yield* turns
+      // The one that is above the mark is taken, and waits.
+      expect(sent).toBe(10)
+      peer.reset()
+      yield* turns
+      expect(of("Closed").map(({ unsent }) => unsent)).toEqual([110])
+    }))
+
   it.effect("18: the peer's FIN ends input as a value; what is sent after it arrives; then PeerClosed", () =>
     Effect.gen(function* () {
       const { script, of } = yield* serve(Service.session(lines, (connection) =>

@@ -61,7 +61,14 @@ export const encode = <B>(
   const output = new ByteWriter()
   // What other connections wrote lies in it still, and must not be sent.
   output.bytes.fill(0xA5)
-  const error = codec.encoder().encode(frames, output)
+  const encoder = codec.encoder()
+  const error = encoder.encode(frames, output)
+  const most = frames.map((frame) => encoder.atMost?.(frame))
+  // What is said to be sure is written, in no more bytes than that.
+  if (!most.includes(undefined)) {
+    expect(error).toBeUndefined()
+    expect(output.length).toBeLessThanOrEqual(most.reduce<number>((sum, bytes) => sum + bytes!, 0))
+  }
   return { bytes: output.bytes.slice(0, output.length), error }
 }
 
