@@ -589,7 +589,6 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   /** The one place that writes to the transport. */
   #write(): void {
     if (this.#state === "Ended") return
-    const { outboxHigh, outboxLow } = this.supervisor.settings.limits
     const { bytesSent } = this.#output
     // The usual case has nothing to do but to write, and to see that all was taken.
     const calm = this.#state === "Open" && this.#stall === undefined && this.#lanes === undefined &&
@@ -600,6 +599,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       if (this.#held > 0) this.account()
       return
     }
+    const { outboxHigh, outboxLow } = this.supervisor.settings.limits
     for (;;) {
       if (typeof written !== "string") this.close(CloseReason.encodeFailed(written))
       if (this.#output.unsent > outboxLow || !this.#takeKept()) break

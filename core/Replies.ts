@@ -155,8 +155,8 @@ export class ReplyDriver<In, Out, Face> implements Driver {
         connection.yieldTurn()
         break
       }
-      frames.length = 0
-      next = 0
+      // Of an empty array too it would be a call into the engine, for each chunk.
+      if (next > 0) frames.length = next = 0
       const { length } = connection.input
       if (!connection.decode(frames, framesPerDecode)) break
       left -= frames.length
