@@ -7,7 +7,8 @@
  *   (`writableLength` is 0 afterwards), that memory is free again; else it is left to that write, which is then the only
  *   one of its connection in flight. Memory that is overwritten earlier arrives corrupted, and a large write shows no
  *   progress until its last byte is gone.
- * - Reading is flowing `data`: `readable` and `read()` concatenate, `onread` is ignored on accepted sockets.
+ * - Accepted sockets are read by flowing `data`: `readable` and `read()` concatenate, `onread` is ignored there. Who connects
+ *   reads by `onread` into memory that all share, which took a third off what `anyport load` spends on a request.
  * - A paused socket still reads up to 64 KiB, which wait in the stream; FIN and RST behind them are invisible
  *   (https://github.com/nodejs/node/issues/46015).
  * - `Listener.pause` unbinds: there is no way to leave clients in the backlog, and those that wait there are reset.
@@ -319,7 +320,22 @@ const open = ({ address, source }: ConnectOptions): Effect.Effect<Transport, Con
     })
   })
 
-const clientOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true }
+/** What all clients read into, one after the other: what is received is lent, and who keeps it has copied it. */
+const received = new Uint8Array(64 * 1024)
+
+const clientOptions = {
+  allowHalfOpen: true,
+  noDelay: true,
+  keepAlive: true,
+  onread: {
+    buffer: received,
+    callback(this: net.Socket, length: number): boolean {
+      const { [transportOf]: transport } = this as Socket // it is one once it reads
+      transport.received(received.subarray(0, length))
+      return true
+    },
+  },
+}
 
 const from = (address: Address.Address, source: string | undefined) => {
   if (source === undefined) return {}
