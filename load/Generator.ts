@@ -199,12 +199,14 @@ export class Generator implements Host {
   // ── What sessions say ────────────────────────────────────────────────────────────────────────────────────────────
 
   arrived(): number {
+    // First, for what follows takes time that is none of the server's.
+    const at = this.#arrivedAt ??= this.now()
     this.#poll.work()
     if (!this.#ending) {
       this.#ending = true
       this.#later(this.#endTurn)
     }
-    return this.#arrivedAt ??= this.now()
+    return at
   }
 
   wrote(): void {
