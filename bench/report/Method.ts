@@ -41,7 +41,8 @@ export const rules = ({ result }: Figures): ReadonlyArray<Rule> => {
         `${
           planned.join(", ")
         } trials of each contender, in rounds: in a round each cell has its turn, and in a cell each ` +
-        `contender, in random order, seed ${seed}.${
+        `contender, in random order, seed ${seed}. Where CPU time counts they are loaded by turns, a fraction of a second ` +
+        `each, and are stopped in between.${
           planned.some((count) => count < 5) ? " Where there are fewer than five, read the intervals with care." : ""
         }`,
     },
@@ -68,7 +69,7 @@ export const rules = ({ result }: Figures): ReadonlyArray<Rule> => {
       met:
         "A trial is void when others took more than 5 % of the server's core or the hypervisor kept more than 2 %, when " +
         "the server died, and, of latency, when the generator was 85 % busy or kept less than 99 % of its schedule. It is " +
-        `made again, at most twice. ${plural(invalid, "trial")} of ${trials.length} ${
+        `made again, or by turns a round of all, at most twice. ${plural(invalid, "trial")} of ${trials.length} ${
           invalid === 1 ? "is" : "are"
         } void. ` +
         `A figure that varies by more than ${unsteady * 100} % is marked, by more than ${
