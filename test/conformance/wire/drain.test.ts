@@ -70,7 +70,7 @@ describe.each(runtimes)("%s", { timeout: 60_000 }, (runtime) => {
       const program = new Program(runtime, { service, args: ["--drain-timeout", "40s", "--log-level", "debug"] })
       const { child } = program
       const port = await program.port()
-      const load = await Load.start(port, 100, 16)
+      const load = await Load.start(port, 200, 16)
       // Within a frame, so that the server is still there to be looked at when the others have gone.
       const last = await connect(port)
       await last.send("the ")
