@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import { Buffer } from "node:buffer"
 import * as net from "node:net"
 import process from "node:process"
+import { Duplex } from "node:stream"
 import * as Address from "../core/Address.ts"
 import {
   type Capabilities,
@@ -50,6 +51,8 @@ const capabilities: Capabilities = {
 }
 
 // ── Transport ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const { pause: pauseStream } = Duplex.prototype
 
 const aborted: TransportEnd = { _tag: "Aborted" }
 const finished: TransportEnd = { _tag: "Finished" }
@@ -115,7 +118,8 @@ class NodeTransport implements Transport {
 
   pause(): void {
     this.#paused = true
-    this.#socket.pause()
+    // Not the socket's own, which would stop one with `onread` at once: what has a FIN or RST behind it is to be noticed.
+    pauseStream.call(this.#socket)
   }
 
   resume(): void {
@@ -142,6 +146,13 @@ class NodeTransport implements Transport {
 
   received(chunk: Uint8Array): void {
     if (this.#end === undefined) this.#receiver?.bytes(chunk)
+  }
+
+  /** As {@link received}; what comes while it is paused waits in the stream, as it does of others. Whether to read on. */
+  lent(chunk: Uint8Array): boolean {
+    if (this.#paused || this.#socket.readableLength > 0) return this.#socket.push(Buffer.copyBytesFrom(chunk))
+    this.received(chunk)
+    return true
   }
 
   peerFinished(): void {
@@ -320,19 +331,17 @@ const open = ({ address, source }: ConnectOptions): Effect.Effect<Transport, Con
     })
   })
 
-/** What all clients read into, one after the other: what is received is lent, and who keeps it has copied it. */
-const received = new Uint8Array(64 * 1024)
+/** What all who connect read into, one after the other: a chunk is lent, and who keeps it has copied it. */
+const memory = new Uint8Array(64 * 1024)
 
 const clientOptions = {
   allowHalfOpen: true,
   noDelay: true,
   keepAlive: true,
   onread: {
-    buffer: received,
+    buffer: memory,
     callback(this: net.Socket, length: number): boolean {
-      const { [transportOf]: transport } = this as Socket // it is one once it reads
-      transport.received(received.subarray(0, length))
-      return true
+      return (this as Socket)[transportOf].lent(memory.subarray(0, length)) // it has one before it reads
     },
   },
 }
