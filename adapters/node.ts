@@ -7,8 +7,7 @@
  *   (`writableLength` is 0 afterwards), that memory is free again; else it is left to that write, which is then the only
  *   one of its connection in flight. Memory that is overwritten earlier arrives corrupted, and a large write shows no
  *   progress until its last byte is gone.
- * - Accepted sockets are read by flowing `data`: `readable` and `read()` concatenate, `onread` is ignored there. Who connects
- *   reads by `onread` into memory that all share, which took a third off what `anyport load` spends on a request.
+ * - Reading is flowing `data`: `readable` and `read()` concatenate, `onread` is ignored on accepted sockets.
  * - A paused socket still reads up to 64 KiB, which wait in the stream; FIN and RST behind them are invisible
  *   (https://github.com/nodejs/node/issues/46015).
  * - `Listener.pause` unbinds: there is no way to leave clients in the backlog, and those that wait there are reset.
@@ -21,7 +20,6 @@ import * as Layer from "effect/Layer"
 import { Buffer } from "node:buffer"
 import * as net from "node:net"
 import process from "node:process"
-import { Duplex } from "node:stream"
 import * as Address from "../core/Address.ts"
 import {
   type Capabilities,
@@ -51,8 +49,6 @@ const capabilities: Capabilities = {
 }
 
 // ── Transport ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-const { pause: pauseStream } = Duplex.prototype
 
 const aborted: TransportEnd = { _tag: "Aborted" }
 const finished: TransportEnd = { _tag: "Finished" }
@@ -118,8 +114,7 @@ class NodeTransport implements Transport {
 
   pause(): void {
     this.#paused = true
-    // Not the socket's own, which would stop one with `onread` at once: what has a FIN or RST behind it is to be noticed.
-    pauseStream.call(this.#socket)
+    this.#socket.pause()
   }
 
   resume(): void {
@@ -146,13 +141,6 @@ class NodeTransport implements Transport {
 
   received(chunk: Uint8Array): void {
     if (this.#end === undefined) this.#receiver?.bytes(chunk)
-  }
-
-  /** As {@link received}; what comes while it is paused waits in the stream, as it does of others. Whether to read on. */
-  lent(chunk: Uint8Array): boolean {
-    if (this.#paused || this.#socket.readableLength > 0) return this.#socket.push(Buffer.copyBytesFrom(chunk))
-    this.received(chunk)
-    return true
   }
 
   peerFinished(): void {
@@ -331,20 +319,7 @@ const open = ({ address, source }: ConnectOptions): Effect.Effect<Transport, Con
     })
   })
 
-/** What all who connect read into, one after the other: a chunk is lent, and who keeps it has copied it. */
-const memory = new Uint8Array(64 * 1024)
-
-const clientOptions = {
-  allowHalfOpen: true,
-  noDelay: true,
-  keepAlive: true,
-  onread: {
-    buffer: memory,
-    callback(this: net.Socket, length: number): boolean {
-      return (this as Socket)[transportOf].lent(memory.subarray(0, length)) // it has one before it reads
-    },
-  },
-}
+const clientOptions = { allowHalfOpen: true, noDelay: true, keepAlive: true }
 
 const from = (address: Address.Address, source: string | undefined) => {
   if (source === undefined) return {}
