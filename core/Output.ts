@@ -94,7 +94,8 @@ export class Output<Out> {
   settle(): void {
     if (this.#sure === 0) return
     const base = this.#writer.length
-    this.#failed ??= this.#encodeStaged(this.#staged!)
+    const error = this.#encodeStaged(this.#staged!) // what is sure is staged
+    this.#failed ??= error
     this.#spill(base)
   }
 
@@ -107,7 +108,7 @@ export class Output<Out> {
     const outbox = this.#outbox
     const base = writer.length
     if (outbox.size > 0) {
-      const error = this.#staged === undefined ? this.#failed : this.#encodeStaged(this.#staged)
+      const error = (this.#staged === undefined ? undefined : this.#encodeStaged(this.#staged)) ?? this.#failed
       this.#spill(base)
       if (!this.#blocked) {
         this.bytesSent += outbox.flush(this.#transport)
@@ -116,7 +117,7 @@ export class Output<Out> {
       return error ?? (outbox.size > 0 ? "Part" : "All")
     }
     if (this.#staged === undefined) return this.#failed ?? "All"
-    const error = this.#encodeStaged(this.#staged)
+    const error = this.#encodeStaged(this.#staged) ?? this.#failed
     const bytes = writer.bytes.subarray(base, writer.length)
     const { length } = bytes
     this.bytesSent += length

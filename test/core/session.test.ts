@@ -4,6 +4,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { TestClock } from "effect/testing"
 import * as CloseReason from "../../core/CloseReason.ts"
+import type { Codec } from "../../core/Codec.ts"
 import * as Lines from "../../core/codecs/Lines.ts"
 import type { Connection } from "../../core/Connection.ts"
 import * as Service from "../../core/Service.ts"
@@ -60,6 +61,31 @@ describe("session", () => {
       const peer = script.connect()
       yield* turns
       expect(peer.received).toBe("a\nEncodeFailed\n")
+    }))
+
+  it.effect("what a codec wrongly said to be sure ends the connection, whatever is asked and sent in between", () =>
+    Effect.gen(function* () {
+      const lying: Codec<string, string> = {
+        decoder: () => lines.decoder(),
+        encoder: () => {
+          const inner = lines.encoder()
+          return { encode: (frames, output) => inner.encode(frames, output), atMost: (frame) => frame.length + 2 }
+        },
+      }
+      const { script, of } = yield* serve(Service.session(lying, (connection) =>
+        Effect.gen(function* () {
+          yield* connection.send("a")
+          yield* connection.send("b\nc")
+          void connection.counters
+          yield* connection.send("d")
+          yield* connection.receive
+        })))
+      const peer = script.connect()
+      yield* turns
+      expect(peer.received.startsWith("a\n")).toBe(true)
+      peer.fin()
+      yield* turns
+      expect(of("Closed").map(({ reason }) => reason._tag)).toEqual(["EncodeFailed"])
     }))
 
   it.effect("a session that never waits meets outboxHigh at the byte, and what is cut off then is counted", () =>
