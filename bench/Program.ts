@@ -64,6 +64,10 @@ export interface StartOptions {
 
 const patience = 20_000
 
+/** The command on one CPU, if that is asked for. */
+const on = (cpu: number | undefined, command: ReadonlyArray<string>): ReadonlyArray<string> =>
+  cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+
 /**
  * Starts a server and waits for its ready line: a JSON line on stderr with `message: "listening"` and its `address`; or,
  * where its port is known, until a connection is accepted there. Rejects with what it wrote when it ends or stays silent
@@ -71,7 +75,7 @@ const patience = 20_000
  */
 export const start = async (command: ReadonlyArray<string>, options: StartOptions = {}): Promise<Child> => {
   const { cpu, cwd, env, port: known, keep = false } = options
-  const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+  const pinned = on(cpu, command)
   const began = performance.now()
   const child = spawn(pinned[0]!, pinned.slice(1), {
     ...(cwd === undefined ? {} : { cwd }),
@@ -182,7 +186,7 @@ export const run = (
   },
 ): Promise<Ran> =>
   new Promise((resolve, reject) => {
-    const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+    const pinned = on(cpu, command)
     const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["ignore", "pipe", "pipe"] })
     remember(child)
     let stdout = ""
@@ -235,7 +239,7 @@ export const converse = (
   command: ReadonlyArray<string>,
   { cpu }: { readonly cpu?: number | undefined } = {},
 ): Conversation => {
-  const pinned = cpu === undefined ? command : ["taskset", "-c", String(cpu), ...command]
+  const pinned = on(cpu, command)
   const child = spawn(pinned[0]!, pinned.slice(1), { stdio: ["pipe", "pipe", "pipe"] })
   remember(child)
   const said: Array<string> = []
