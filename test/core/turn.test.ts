@@ -29,8 +29,11 @@ const harness = () => {
 const oneByOne = (count: number): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => [`read ${index}`, `flush ${index}`]).flat()
 
-const together = (count: number): ReadonlyArray<string> =>
-  ["read", "flush"].flatMap((what) => Array.from({ length: count }, (_, index) => `${what} ${index}`))
+const together = (count: number, from = 0): ReadonlyArray<string> =>
+  ["read", "flush"].flatMap((what) => Array.from({ length: count }, (_, index) => `${what} ${from + index}`))
+
+const byFours = (count: number): ReadonlyArray<string> =>
+  Array.from({ length: count / 4 }, (_, index) => together(4, 4 * index)).flat()
 
 describe("what was touched in a turn", () => {
   it("is flushed at its end while there are few, however long that goes on", () => {
@@ -38,21 +41,21 @@ describe("what was touched in a turn", () => {
     for (let round = 0; round < 200; round++) expect(loop(3)).toEqual(oneByOne(3))
   })
 
-  it("is flushed after all were read once it was seen that there are many, and at once again when there are few", () => {
+  it("is flushed after four were read once it was seen that there are many, and at once again when there are few", () => {
     const { loop } = harness()
     for (let round = 0; round < 20; round++) loop(40)
-    expect(loop(40)).toEqual(together(40))
+    for (let round = 0; round < 20; round++) expect(loop(40)).toEqual(byFours(40))
     // Nobody knows in front of a turn how many will come in it.
     expect(loop(2)).toEqual(together(2))
     expect(loop(2)).toEqual(oneByOne(2))
   })
 
-  it("waits for no more than 128 others", () => {
+  it("stays together as long as there are eight in a turn, not one less", () => {
     const { loop } = harness()
     for (let round = 0; round < 20; round++) loop(40)
-    const log = loop(300)
-    expect(log.indexOf("flush 0")).toBe(log.indexOf("read 127") + 1)
-    expect(log.filter((line) => line.startsWith("flush"))).toHaveLength(300)
+    for (let round = 0; round < 200; round++) expect(loop(8)).toEqual(byFours(8))
+    loop(7)
+    expect(loop(7)).toEqual(oneByOne(7))
   })
 
   it("is flushed with what a flush touches, and nothing twice", () => {
