@@ -5,9 +5,9 @@
  *
  * - `write` copies one piece of at most 64 KiB, which one loop of `conn.write` hands over: writes take a part, two at a
  *   time interleave, and memory that is overwritten meanwhile arrives corrupted.
- * - Reading is one `conn.read` at a time, with 2 KiB of the connection's own; directly after a read that filled its
- *   buffer, with 64 KiB from a pool. Not `conn.readable`: that closes the whole connection at the
- *   peer's FIN (https://github.com/denoland/deno/issues/27510).
+ * - Reading is one `conn.read` at a time, with 2 KiB of the connection's own; behind a read that took as much, with 64 KiB
+ *   from a pool, as long as reads take more than the 2 KiB and few others do so. Not `conn.readable`: that closes the whole
+ *   connection at the peer's FIN (https://github.com/denoland/deno/issues/27510).
  * - There is no RST: `abort` closes. Closing rejects what is pending with `Interrupted`, and closing twice throws
  *   (https://github.com/denoland/deno/pull/36369).
  * - Only one `accept` may be pending, which cannot be taken back: a client that comes while the listener is paused is
@@ -171,14 +171,20 @@ class DenoTransport implements Transport {
         break
       }
       receiver.bytes(count === buffer.length ? buffer : buffer.subarray(0, count))
-      if (count === buffer.length) {
-        if (buffer === own) buffer = busy.take()
-      } else if (buffer !== own) {
+      if (buffer === own) {
+        if (count < calmSize) continue
+        buffer = busy.take()
+        eager++
+      } else if (count < calmSize || (count < busySize && eager > mostEager)) {
         busy.giveBack(buffer)
+        eager--
         buffer = own
       }
     }
-    if (buffer !== own) busy.giveBack(buffer)
+    if (buffer !== own) {
+      busy.giveBack(buffer)
+      eager--
+    }
     this.#reading = false
   }
 
@@ -267,6 +273,11 @@ class Pool {
 
 const calm = new Pool(calmSize)
 const busy = new Pool(busySize)
+
+// Connections that read with buffers of 64 KiB. So many at most wait with one for more, which is 16 MiB: they need not read
+// twice, and answer twice, what comes together.
+let eager = 0
+const mostEager = 256
 
 // ── Listener ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
