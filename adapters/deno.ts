@@ -256,10 +256,13 @@ const busySize = 64 * 1024
 /** Buffers of one size, for calls in flight. On Deno a new one costs ten times as much as copying into it. */
 class Pool {
   readonly #size: number
+  readonly #most: number
   readonly #free: Array<Uint8Array> = []
 
-  constructor(size: number) {
+  /** Of `size` bytes each; `most` of them are kept. */
+  constructor(size: number, most: number) {
     this.#size = size
+    this.#most = most
   }
 
   take(): Uint8Array {
@@ -267,12 +270,12 @@ class Pool {
   }
 
   giveBack(buffer: Uint8Array): void {
-    if (this.#free.length < 32) this.#free.push(buffer)
+    if (this.#free.length < this.#most) this.#free.push(buffer)
   }
 }
 
-const calm = new Pool(calmSize)
-const busy = new Pool(busySize)
+const calm = new Pool(calmSize, 1_024)
+const busy = new Pool(busySize, 64)
 
 // Connections that read with buffers of 64 KiB. So many at most wait with one for more, which is 16 MiB: they need not read
 // twice, and answer twice, what comes together.
