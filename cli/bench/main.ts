@@ -144,7 +144,7 @@ const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | unde
     format,
     version: formatVersion,
     startedAt: new Date().toISOString(),
-    command: ["anyport", ...process.argv.slice(2)].map(shown).join(" "),
+    command: ["anyport", ...measuring(process.argv.slice(2))].map(shown).join(" "),
     seed: plan.seed,
     quick: plan.quick,
     generator: ask.own === undefined ? generator.title : `anyport load ${basename(ask.own.client)}`,
@@ -173,6 +173,12 @@ const prepare = Effect.fnUntraced(function* (ask: Ask.Ask, before: Result | unde
   }
   return { plan, tools, described }
 })
+
+/** The arguments without the files that are read and written: they say nothing of what is measured. */
+const measuring = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const files = /^--(json|report|markdown|resume)(=|$)/
+  return args.filter((arg, index) => !files.test(arg) && files.exec(args[index - 1] ?? "")?.[2] !== "")
+}
 
 /** A word of a command without the folders of this machine. */
 const shown = (word: string): string =>

@@ -73,6 +73,7 @@ describe("a small run", () => {
     const { command, contenders } = read(file)
     for (const text of contenders.map(({ command }) => command)) expect(text).not.toContain(process.cwd())
     expect(command).toContain("anyport bench --only churn-50")
+    expect(command).not.toContain(file)
   })
 
   it("goes on where its file ends, with exactly what is missing", async () => {
