@@ -172,19 +172,13 @@ class DenoTransport implements Transport {
       }
       receiver.bytes(count === buffer.length ? buffer : buffer.subarray(0, count))
       if (buffer === own) {
-        if (count < calmSize) continue
-        buffer = busy.take()
-        eager++
-      } else if (count < calmSize || (count < busySize && eager > mostEager)) {
-        busy.giveBack(buffer)
-        eager--
+        if (count === calmSize) buffer = reading.take()
+      } else if (count < calmSize || (count < busySize && reading.lent > mostLent)) {
+        reading.giveBack(buffer)
         buffer = own
       }
     }
-    if (buffer !== own) {
-      busy.giveBack(buffer)
-      eager--
-    }
+    if (buffer !== own) reading.giveBack(buffer)
     this.#reading = false
   }
 
@@ -255,6 +249,8 @@ const busySize = 64 * 1024
 
 /** Buffers of one size, for calls in flight. On Deno a new one costs ten times as much as copying into it. */
 class Pool {
+  /** How many were taken and not given back. */
+  lent = 0
   readonly #size: number
   readonly #most: number
   readonly #free: Array<Uint8Array> = []
@@ -266,10 +262,12 @@ class Pool {
   }
 
   take(): Uint8Array {
+    this.lent++
     return this.#free.pop() ?? new Uint8Array(this.#size)
   }
 
   giveBack(buffer: Uint8Array): void {
+    this.lent--
     if (this.#free.length < this.#most) this.#free.push(buffer)
   }
 }
@@ -277,10 +275,10 @@ class Pool {
 const calm = new Pool(calmSize, 1_024)
 const busy = new Pool(busySize, 64)
 
-// Connections that read with buffers of 64 KiB. So many at most wait with one for more, which is 16 MiB: they need not read
-// twice, and answer twice, what comes together.
-let eager = 0
-const mostEager = 256
+// Apart from those of writing, which are not given back where a connection ends in the middle. Only while no more are lent,
+// which is 16 MiB, does a connection wait with one for more: it need not read twice then, and answer twice, what comes together.
+const reading = new Pool(busySize, 64)
+const mostLent = 256
 
 // ── Listener ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,10 +4,9 @@
  *
  * A handler may call anything from inside `bytes()`: send, close, kick another connection. That only changes state and
  * asks here for a flush. While few connections are active the outermost {@link Turn.leave} does it at once. When many
- * have something to read in the same turn, a few of them are read first and written then, one behind the other: that saves
- * most where the peers are on this machine and sleep in between, because who was woken by the first write is still awake
- * at the next. With one connection it would cost 2 to 6 % (paired bursts against the code before, as
- * `npm run cpu -- --against` makes them).
+ * have something to read in the same turn, a few of them are read first and written then, one behind the other: who
+ * sleeps on this machine and was woken by the first write is still awake at the next. With one connection it would cost
+ * 2 to 6 % (paired bursts against the code before, as `npm run cpu -- --against` makes them).
  */
 import type { Scheduler, SchedulerDispatcher } from "effect/Scheduler"
 import { ByteWriter } from "./ByteWriter.ts"
@@ -23,8 +22,8 @@ const crowd = 8
 const probeEvery = 64
 /**
  * So many connections are gathered at most: what they have received and answered lies in memory meanwhile, outlives young
- * collections and is cold when it is written. With 128 a 1 KiB line of 16 in flight cost a fifth more on Node and up to a half
- * on Bun; with 64 B none of 1, 2, 4, 8 and 128 could be told from the others but 128 on Bun (a tenth more).
+ * collections and is cold when it is written. With 128 a 1 KiB line of 16 in flight cost a fifth more on Node and a quarter on
+ * Bun (rounds by turns); a 64 B line 2 to 4 % less on Deno, and up to a tenth more on Bun (paired bursts).
  */
 const mostGathered = 4
 
