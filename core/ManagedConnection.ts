@@ -522,7 +522,7 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
       if (this.#partAt !== 0) this.#watchPart()
       this.account()
     } finally {
-      turn.leave()
+      turn.leave(chunk.length)
     }
   }
 

@@ -4,7 +4,7 @@
  *
  * A handler may call anything from inside `bytes()`: send, close, kick another connection. That only changes state and
  * asks here for a flush. While few connections are active the outermost {@link Turn.leave} does it at once. When many
- * have something to read in the same turn, a few of them are read first and written then, one behind the other: who
+ * have something to read in the same turn, some of them are read first and written then, one behind the other: who
  * sleeps on this machine and was woken by the first write is still awake at the next. With one connection it would cost
  * 2 to 6 % (paired bursts against the code before, as `npm run cpu -- --against` makes them).
  */
@@ -20,12 +20,15 @@ export interface Flushable {
 const crowd = 8
 /** So many flushes are made at once before it is looked how many there are in a turn. */
 const probeEvery = 64
+/** So many connections are gathered at most. */
+const mostGathered = 128
 /**
- * So many connections are gathered at most: what they have received and answered lies in memory meanwhile, outlives young
- * collections and is cold when it is written. With 128 a 1 KiB line of 16 in flight cost a fifth more on Node and a quarter on
- * Bun (rounds by turns); a 64 B line 2 to 4 % less on Deno, and up to a tenth more on Bun (paired bursts).
+ * And so many bytes of what they received: with what was answered to it, it lies in memory meanwhile, outlives young
+ * collections and is cold when it is written. Without this bound a 1 KiB line of 16 in flight cost a fifth more on Node and a
+ * quarter on Bun (rounds by turns); with four connections instead of it, lines of 64 B up to 7 % more on Deno, and of 1 KiB
+ * up to a tenth on Node and Bun (paired bursts).
  */
-const mostGathered = 4
+const mostGatheredBytes = 16 * 1024
 
 /** The turns of one server. */
 export class Turn {
@@ -37,6 +40,7 @@ export class Turn {
   #depth = 0
   #scheduled = false
   #gathering = false
+  #received = 0 // bytes, since the last flush
   #flushes = 0 // since it was last looked how many there are in a turn, or since that is being counted
 
   constructor(scheduler: Scheduler) {
@@ -49,7 +53,9 @@ export class Turn {
     this.#depth++
   }
 
-  leave(): void {
+  /** Ends a turn, in which so many bytes were received. */
+  leave(received = 0): void {
+    this.#received += received
     try {
       if (this.#depth === 1 && this.#dirty.length > 0) this.#flushOrGather()
     } finally {
@@ -83,7 +89,8 @@ export class Turn {
   }
 
   #flushOrGather(): void {
-    if (this.#gathering && this.#dirty.length < mostGathered) return this.#schedule()
+    const few = this.#dirty.length < mostGathered && this.#received < mostGatheredBytes
+    if (this.#gathering && few) return this.#schedule()
     this.#flush()
     if (this.#flushes >= probeEvery) this.#schedule()
   }
@@ -113,6 +120,7 @@ export class Turn {
     const dirty = this.#dirty
     for (let index = 0; index < dirty.length; index++) dirty[index]!.flush()
     this.#flushes += dirty.length
+    this.#received = 0
     dirty.length = 0
   }
 }
