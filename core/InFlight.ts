@@ -38,11 +38,16 @@ export class InFlight {
     this.#serve(now)
   }
 
-  /** Takes room; whether there was any. What is heavier than the bound fits when nothing else is there. */
-  take(weight: number): boolean {
-    if (this.#line.size > 0 || !this.#fits(weight)) return false
-    this.#use(weight)
-    return true
+  /** Whether there is room. What is heavier than the bound fits when nothing else is there. */
+  fits(weight: number): boolean {
+    return this.#line.size === 0 && this.#isFree(weight)
+  }
+
+  /** Takes room, whether it {@link fits} or not. */
+  take(weight: number): void {
+    this.#begun++
+    this.used += weight
+    this.#changed()
   }
 
   /** Waits in line for room, which is taken when `go` is called. Returns how to leave the line. */
@@ -62,26 +67,20 @@ export class InFlight {
     if (this.#line.size > 0) this.#serve(now)
   }
 
-  #use(weight: number): void {
-    this.#begun++
-    this.used += weight
-    this.#changed()
-  }
-
   #changed(): void {
     if (this.bounded) this.onChange?.(this.used, this.#bound)
   }
 
-  #fits(weight: number): boolean {
+  #isFree(weight: number): boolean {
     return this.#begun === 0 || this.used + weight <= this.#bound
   }
 
   #serve(now: number): void {
     for (const waiting of this.#line) {
-      if (!this.#fits(waiting.weight)) return
+      if (!this.#isFree(waiting.weight)) return
       this.#line.delete(waiting)
       this.waited += now - waiting.since
-      this.#use(waiting.weight)
+      this.take(waiting.weight)
       waiting.go()
     }
   }

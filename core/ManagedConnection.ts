@@ -770,8 +770,12 @@ export class ManagedConnection<In, Out> implements Managed<Out>, Receiver, Deadl
   #takeBytes(throttle: Throttle, count: number): void {
     const { rates, overRate } = this.supervisor.settings.limits
     if (rates === undefined) return
-    this.supervisor.deadlines.look()
-    if (!throttle.takeBytes(rates, this.supervisor.deadlines, count)) return
+    const { deadlines, turn } = this.supervisor
+    if (!turn.looked) {
+      turn.looked = true
+      deadlines.look()
+    }
+    if (!throttle.takeBytes(rates, deadlines, count)) return
     if (overRate === "wait") this.#waitForRate()
     else this.close(CloseReason.rateExceeded)
   }

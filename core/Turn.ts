@@ -34,6 +34,8 @@ const mostGatheredBytes = 16 * 1024
 export class Turn {
   /** The one scratch buffer that encoders write to. Empty between flushes. */
   readonly writer: ByteWriter = new ByteWriter()
+  /** Whether somebody has read the clock in this turn, for whom one time is enough for all that came in it. */
+  looked = false
   readonly #scheduler: Scheduler
   readonly #dispatcher: SchedulerDispatcher
   readonly #dirty: Array<Flushable> = []
@@ -57,7 +59,10 @@ export class Turn {
   leave(received = 0): void {
     this.#received += received
     try {
-      if (this.#depth === 1 && this.#dirty.length > 0) this.#flushOrGather()
+      if (this.#depth === 1) {
+        if (this.#dirty.length > 0) this.#flushOrGather()
+        if (!this.#scheduled) this.looked = false
+      }
     } finally {
       this.#depth--
     }
@@ -105,6 +110,7 @@ export class Turn {
   // What was flushed while this was waiting for its turn was so in the same one.
   readonly #runScheduled = (): void => {
     this.#scheduled = false
+    this.looked = false
     this.#gathering = this.#flushes + this.#dirty.length >= crowd
     this.enter()
     try {
@@ -121,6 +127,7 @@ export class Turn {
     for (let index = 0; index < dirty.length; index++) dirty[index]!.flush()
     this.#flushes += dirty.length
     this.#received = 0
+    this.looked = false
     dirty.length = 0
   }
 }

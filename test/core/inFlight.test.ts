@@ -407,9 +407,12 @@ describe("the line by itself", () => {
   it("lets all of the room be taken after weights that are no whole numbers", () => {
     const inFlight = new InFlight()
     inFlight.update(1, 0)
-    for (const weight of [0.1, 0.2, 0.7]) expect(inFlight.take(weight)).toBe(true)
+    for (const weight of [0.1, 0.2, 0.7]) {
+      expect(inFlight.fits(weight)).toBe(true)
+      inFlight.take(weight)
+    }
     for (const weight of [0.7, 0.1, 0.2]) inFlight.give(weight, 0)
     expect(inFlight.used).toBe(0)
-    expect(inFlight.take(5)).toBe(true)
+    expect(inFlight.fits(5)).toBe(true)
   })
 })
