@@ -55,7 +55,7 @@ const countUnits: Readonly<Record<string, number>> = { "": 1, k: 1_000, M: 1_000
 /** A threshold, or what was expected of it. */
 const single = (part: string): Threshold | string => {
   const text = part.trim()
-  const match = /^([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*([a-zA-Zµ%]*)$/.exec(text)
+  const match = /^([\w.]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)\s*([a-zA-Z\u00b5%]*)$/.exec(text)
   if (match === null) return example
   const [, left = "", operator, number, unit = ""] = match
   const value = Number(number)

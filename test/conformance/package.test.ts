@@ -209,6 +209,10 @@ describe("the one file in an empty folder", () => {
     expect(wrong).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("--prot") })
   })
 
+  it("is ASCII, which each runtime reads the fastest", () => {
+    expect(readFileSync(join(empty, "anyport.mjs"), "utf8").match(/[^\0-\x7f]+/g)).toEqual(null)
+  })
+
   it("serves a module of a project that has an Effect of its own", async () => {
     const command = ["node", join(empty, "anyport.mjs"), "serve", "./echo.ts", "--port", "0"]
     expect(await answer(join(home, "project"), command, "hello")).toBe("echo: hello")
