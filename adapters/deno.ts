@@ -172,13 +172,13 @@ class DenoTransport implements Transport {
       }
       receiver.bytes(count === buffer.length ? buffer : buffer.subarray(0, count))
       if (buffer === own) {
-        if (count === calmSize) buffer = reading.take()
-      } else if (count < calmSize || (count < busySize && reading.lent > mostLent)) {
-        reading.giveBack(buffer)
+        if (count === calmSize) buffer = larger.take()
+      } else if (count < calmSize || (count < buffer.length && larger.scarce)) {
+        larger.giveBack(buffer)
         buffer = own
       }
     }
-    if (buffer !== own) reading.giveBack(buffer)
+    if (buffer !== own) larger.giveBack(buffer)
     this.#reading = false
   }
 
@@ -273,12 +273,34 @@ class Pool {
 }
 
 const calm = new Pool(calmSize, 1_024)
-const busy = new Pool(busySize, 64)
+const busy = new Pool(busySize, 256)
 
-// Apart from those of writing, which are not given back where a connection ends in the middle. Only while no more are lent,
-// which is 16 MiB, does a connection wait with one for more: it need not read twice then, and answer twice, what comes together.
-const reading = new Pool(busySize, 64)
-const mostLent = 256
+/**
+ * What is read with while much comes: 64 KiB each for a few, 16 KiB each for more, and 16 MiB of both. While it is not
+ * scarce, a connection waits with one for more: so it need not read twice, and answer twice, what comes together. Apart from
+ * the pools for writing, whose buffers are not given back where a connection ends in the middle.
+ */
+class Larger {
+  readonly #few = new Pool(busySize, mostLent / busySize)
+  readonly #more = new Pool(someSize, mostLent / someSize)
+
+  get scarce(): boolean {
+    return this.#more.lent > mostLent / someSize
+  }
+
+  take(): Uint8Array {
+    return (this.#few.lent < mostLent / busySize ? this.#few : this.#more).take()
+  }
+
+  giveBack(buffer: Uint8Array): void {
+    if (buffer.length === busySize) this.#few.giveBack(buffer)
+    else this.#more.giveBack(buffer)
+  }
+}
+
+const someSize = 16 * 1024
+const mostLent = 16 * 1024 * 1024
+const larger = new Larger()
 
 // ── Listener ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
