@@ -5,9 +5,9 @@
  *
  * - `write` copies one piece of at most 64 KiB, which one loop of `conn.write` hands over: writes take a part, two at a
  *   time interleave, and memory that is overwritten meanwhile arrives corrupted.
- * - Reading is one `conn.read` at a time, with 2 KiB of the connection's own; behind a read that took as much, with 64 KiB
- *   from a pool, as long as reads take more than the 2 KiB and few others do so. Not `conn.readable`: that closes the whole
- *   connection at the peer's FIN (https://github.com/denoland/deno/issues/27510).
+ * - Reading is one `conn.read` at a time, with 2 KiB of the connection's own; behind a read that took as much, with 64 or
+ *   16 KiB from a pool, as long as reads take more than the 2 KiB and few others do so. Not `conn.readable`: that closes the
+ *   whole connection at the peer's FIN (https://github.com/denoland/deno/issues/27510).
  * - There is no RST: `abort` closes. Closing rejects what is pending with `Interrupted`, and closing twice throws
  *   (https://github.com/denoland/deno/pull/36369).
  * - Only one `accept` may be pending, which cannot be taken back: a client that comes while the listener is paused is

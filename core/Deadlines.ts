@@ -82,7 +82,8 @@ export class Deadlines {
 
   /** Forgets a deadline. */
   disarm(deadline: Deadline): void {
-    const slot = deadline.slot
+    const { slot } = deadline
+    if (slot === 0) return
     deadline.slot = 0
     const members = this.#slots.get(slot)
     if (members?.delete(deadline) && members.size === 0) this.#slots.delete(slot)
