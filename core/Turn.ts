@@ -25,7 +25,7 @@ const mostGathered = 128
 /**
  * And so many bytes of what they received: with what was answered to it, it lies in memory meanwhile, outlives young
  * collections and is cold when it is written. Without this bound a 1 KiB line of 16 in flight cost a fifth more on Node and a
- * quarter on Bun (rounds by turns); with four connections instead of it, lines of 64 B up to 7 % more on Deno, and of 1 KiB
+ * quarter on Bun (rounds by turns); with four connections instead of it, lines of 64 B up to 5 % more on Deno, and of 1 KiB
  * up to a tenth on Node and Bun (paired bursts).
  */
 const mostGatheredBytes = 16 * 1024
